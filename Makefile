@@ -1,0 +1,50 @@
+# make demo: from a fresh clone to tagged text. make test: everything the tests need, and the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
+SEQ_DATA ?= ../shared/data
+export SEQ_DATA
+
+.PHONY: demo install test test-all check bench models clean
+
+demo: install
+	@$(BIN)/seq tag sample_data/notes.txt
+
+install: .venv/installed
+
+.venv/created:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: .venv/created pyproject.toml .ci/constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+.venv/dev: .venv/installed
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: .venv/dev
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n auto -m "not slow and not corpus" -x
+
+bench: .venv/dev
+	$(BIN)/python -m tests.bench
+
+# Rebuilds what is shipped in seqcli/pretrained from the open data under SEQ_DATA.
+models: .venv/installed
+	@mkdir -p build
+	$(BIN)/seq train en-clusters.toml -o build/en-clusters --force
+	$(BIN)/seq train en-pos.toml -o seqcli/pretrained/en-pos --force
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,124 @@
+"""The verbs, one line each, and how a command ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+from typer.main import get_command
+
+from seqcli import __version__
+from seqcli.errors import Failure
+from seqcli.verbs.models import models
+from seqcli.verbs.score import score
+from seqcli.verbs.tag import tag
+from seqcli.verbs.train import train
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="seq",
+    help="Sequence modelling on one command line. (With numbers only, `seq 1 10` is coreutils' seq.)",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(tag)
+app.command()(train)
+app.command()(score)
+app.add_typer(models)
+
+
+@app.callback(invoke_without_command=True)
+def program(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
+    """Options before the verb."""
+    if version:
+        sys.stdout.write(f"seq {__version__}\n")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code: 0, 1 failure, 2 usage, 130 interrupt. A closed pipe ends silently."""
+    debug = "--debug" in arguments
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        code = invoke([argument for argument in arguments if argument != "--debug"])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Failure as failure:
+        if debug:
+            raise
+        return complain(str(failure), failure.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        return complain(describe(error), 1)
+    except MemoryError:
+        return complain("out of memory (smaller inputs, or fewer --jobs)", 1)
+    return code
+
+
+def invoke(arguments: list[str]) -> int:
+    """Parse and call the verb; a usage error becomes one line."""
+    command = get_command(app)
+    try:
+        with command.make_context("seq", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        return INTERRUPTED
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # Typer's usage errors; their class has no public name
+        if message is None:
+            raise
+        if not message():  # no verb was named: the help has been asked for
+            sys.stdout.write(getattr(error, "ctx").get_help() + "\n")  # noqa: B009
+            return 2
+        where = getattr(getattr(error, "ctx", None), "command_path", "seq")
+        return complain(" ".join(message().split()), getattr(error, "exit_code", 2), where)
+    return 0
+
+
+def complain(message: str, code: int, where: str = "seq") -> int:
+    """One line on standard error."""
+    silence_if_gone()
+    sys.stderr.write(f"{where}: {message}\n".replace("\n", " ").rstrip() + "\n")
+    return code
+
+
+def describe(error: OSError) -> str:
+    """What the system could not do, and with which file."""
+    if error.errno == errno.ENOSPC:
+        silence()
+        return f"cannot write {error.filename or 'the results'}: no space left on the device"
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def silence_if_gone() -> None:
+    """Flush what was written; if the reader is gone or the disk full, let no later flush complain again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence()
+
+
+def silence() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def terminate(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM unwinds like Ctrl-C, so that half-written files go."""
+    sys.exit(128 + signal.SIGTERM)

@@ -1,0 +1,188 @@
+"""A model is a folder: `config.json`, `model.safetensors`, `README.md`, and what else its kind needs. Never pickle.
+
+It appears whole or not at all: written beside its place, flushed to the disk, renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcli.errors import Failure, nearest
+
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+PRETRAINED = Path(__file__).parent.parent / "pretrained"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A model folder as read."""
+
+    path: Path
+    config: dict[str, Any]
+    tensors: dict[str, npt.NDArray[Any]]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the model's own `load` needs."""
+        found: dict[str, Any] = self.config["parameters"]
+        return found
+
+    def text(self, name: str) -> str:
+        """A text file of the folder."""
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise Failure(f"model folder {self.path}: cannot read {name}: {error.strerror}") from None
+
+
+def shipped() -> list[str]:
+    """The names of the models that come with the package."""
+    return sorted(entry.parent.name for entry in PRETRAINED.glob(f"*/{CONFIG}"))
+
+
+def find(model: str) -> Path:
+    """The folder that `-m MODEL` means: a path, or a shipped name.
+
+    Raises:
+        Failure: neither; names the nearest shipped model.
+
+    """
+    path = Path(model)
+    if path.is_dir():
+        return path
+    if (PRETRAINED / model / CONFIG).is_file():
+        return PRETRAINED / model
+    if path.exists():
+        raise Failure(f"{model} is a file, not a model folder", hint="train one: seq train --list")
+    raise Failure(f"no model {model!r}: neither a folder nor a shipped model", hint=nearest(model, shipped()))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration alone.
+
+    Raises:
+        Failure: missing, not JSON, or without the keys that every model has.
+
+    """
+    try:
+        config = json.loads((path / CONFIG).read_bytes())
+    except FileNotFoundError:
+        raise Failure(f"{path} is not a model folder: {CONFIG} is missing") from None
+    except (ValueError, OSError) as error:
+        raise Failure(f"model folder {path}: {CONFIG} is broken: {error}") from None
+    if not isinstance(config, dict) or not {"model", "task", "parameters"} <= config.keys():
+        raise Failure(f"model folder {path}: {CONFIG} lacks model, task or parameters", hint="was it written by seq train?")
+    return config
+
+
+def read(path: Path) -> Folder:
+    """A model folder with its tensors.
+
+    Raises:
+        Failure: a file is missing, truncated or not what it should be; says which.
+
+    """
+    from safetensors import SafetensorError, safe_open
+
+    config = read_config(path)
+    weights = path / WEIGHTS
+    if not weights.is_file():
+        raise Failure(f"model folder {path}: {WEIGHTS} is missing")
+    try:
+        with safe_open(weights, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise Failure(f"model folder {path}: {WEIGHTS} is truncated or not safetensors: {error}") from None
+    return Folder(path, config, tensors)
+
+
+def take(tensors: Mapping[str, npt.NDArray[Any]], name: str, *shape: int | None) -> npt.NDArray[Any]:
+    """A tensor of a given shape; None stands for any size.
+
+    Raises:
+        Failure: it is not there, or of another shape.
+
+    """
+    if name not in tensors:
+        raise Failure(f"{WEIGHTS} lacks the tensor {name!r}", hint=f"it has: {', '.join(sorted(tensors)) or 'none'}")
+    found = tensors[name].shape
+    if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found, strict=True)):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise Failure(f"{WEIGHTS}: the tensor {name!r} has shape {list(found)}, expected [{wanted}]")
+    return tensors[name]
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Before the work: whether a model may be written there.
+
+    Raises:
+        Failure: the place is taken and `force` is not given, or what stands there is no model; or there is no such parent.
+
+    """
+    if not path.resolve().parent.is_dir():
+        raise Failure(f"cannot write {path}: {path.parent} is not a folder")
+    if not path.exists() and not path.is_symlink():
+        return
+    if not force:
+        raise Failure(f"{path} exists", hint="choose another name, or pass --force to replace a model")
+    if not (path / CONFIG).is_file() and (not path.is_dir() or any(path.iterdir())):
+        raise Failure(f"{path} exists and is not a model folder: --force will not replace it")
+
+
+def write(
+    path: Path,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, npt.NDArray[Any]],
+    files: Mapping[str, str],
+    force: bool = False,
+) -> None:
+    """Write a model folder, whole or not at all; `files` are further texts by name.
+
+    Raises:
+        Failure: as `check_free`, or the disk cannot take it.
+
+    """
+    from safetensors.numpy import save
+
+    check_free(path, force)
+    target = path.resolve()
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+            write_file(beside / WEIGHTS, save(arrays))
+            write_file(beside / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
+            for name, text in files.items():
+                write_file(beside / name, text.encode("utf-8", "surrogatepass"))
+            mask = os.umask(0)
+            os.umask(mask)
+            beside.chmod(0o777 & ~mask)
+            old = None
+            if target.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+                target.rename(old / target.name)
+            beside.rename(target)
+            if old is not None:
+                shutil.rmtree(old)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

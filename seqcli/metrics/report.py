@@ -1,0 +1,185 @@
+"""Scores as people and programs read them: aligned text, or one JSON object a system and metric.
+
+>>> print(as_json(Score("a.tsv", "accuracy", 95.068, "upos|gold words", low=94.7, high=95.41, counts={"n": 500})))
+... # doctest: +NORMALIZE_WHITESPACE
+{"system": "a.tsv", "name": "accuracy", "score": 95.068, "low": 94.7, "high": 95.41, "n": 500,
+ "signature": "upos|gold words"}
+>>> print(align([["tag", "F1"], ["NOUN", "95.00"], ["X", "8.00"]], left=(0,)))
+tag      F1
+NOUN  95.00
+X      8.00
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqcli.errors import Failure
+
+NONE = "–"
+COUNTS = ("precision", "recall", "correct", "n", "gold", "predicted", "tags")  # columns of a headline, where present
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric of one system."""
+
+    system: str
+    name: str
+    score: float  # percent; nan where there is nothing to score
+    signature: str  # all that another needs to compute the same number
+    low: float = math.nan  # ends of the 95 % interval; nan where there is none
+    high: float = math.nan
+    counts: dict[str, Any] = field(default_factory=dict)  # what the metric was computed from
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Details for the reader of a text report; the first row holds the headings."""
+
+    title: str
+    rows: list[list[str]]
+    left: tuple[int, ...] = (0,)  # columns of words; the others hold numbers and are set right
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The score of one sentence, or of the least stretch of text that both files have whole."""
+
+    score: float
+    counts: dict[str, int]
+    line: int  # where it begins in the reference
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that is said of one system."""
+
+    system: str
+    about: str  # one line: what was compared with what
+    headline: list[Score]  # the number that matters most first
+    details: list[Score]
+    tables: list[Table]  # the details once more, for people
+    segments: Iterable[Segment]
+
+
+def brief(evaluations: Iterable[Evaluation]) -> Iterator[str]:
+    """The first score of each system and nothing else."""
+    for evaluation in evaluations:
+        scores = [*evaluation.headline, *evaluation.details]
+        if not scores:
+            raise Failure(f"{evaluation.system}: nothing to print as one number", hint="ask for another --metric")
+        yield number(scores[0].score)
+
+
+def json_lines(evaluations: Iterable[Evaluation]) -> Iterator[str]:
+    """All scores, one object a system and metric."""
+    for evaluation in evaluations:
+        yield from map(as_json, [*evaluation.headline, *evaluation.details])
+
+
+def by_line(evaluations: Sequence[Evaluation], as_objects: bool) -> Iterator[str]:
+    """Every segment: its score, counts, line in the reference and text; with several systems, the system first."""
+    for evaluation in evaluations:
+        for segment in evaluation.segments:
+            if as_objects:
+                place = {"line": segment.line, "text": segment.text}
+                yield dump({"system": evaluation.system, "score": rounded(segment.score), **segment.counts, **place})
+            else:
+                row = [number(segment.score), *map(str, segment.counts.values()), str(segment.line), segment.text]
+                yield "\t".join(row if len(evaluations) == 1 else [evaluation.system, *row])
+
+
+def text(evaluations: Sequence[Evaluation], details: bool) -> Iterator[str]:
+    """A report: several systems side by side; each in full where there is only one, or where `details` are wanted."""
+    if len(evaluations) > 1:
+        yield from side_by_side(evaluations)
+    if len(evaluations) == 1 or details:
+        for position, evaluation in enumerate(evaluations):
+            if position or len(evaluations) > 1:
+                yield ""
+            yield evaluation.about
+            yield from headline(evaluation.headline)
+            for table in evaluation.tables:
+                yield ""
+                if table.title:
+                    yield table.title
+                yield align(table.rows, table.left)
+
+
+def headline(scores: Sequence[Score]) -> Iterator[str]:
+    """One row a metric."""
+    keys = [key for key in COUNTS if any(key in score.counts for score in scores)]
+    rows = [["metric", "score", "95 % interval", *("of" if key == "n" else key for key in keys)]]
+    rows += [
+        [score.name, number(score.score), interval(score), *(cell(score.counts.get(key)) for key in keys)]
+        for score in scores
+    ]
+    if scores:
+        yield ""
+        yield align(rows)
+
+
+def cell(value: object) -> str:
+    """A count as it is, a share with two decimals, nothing as nothing."""
+    return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def side_by_side(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """One row a system, one column a headline metric, its interval beneath the same heading."""
+    names = [score.name for score in evaluations[0].headline]
+    rows = [["system", *names]]
+    for evaluation in evaluations:
+        found = {score.name: score for score in evaluation.headline}
+        rows.append([evaluation.system, *(with_interval(found[name]) for name in names)])
+    yield align(rows, left=range(len(rows[0])))
+
+
+def with_interval(score: Score) -> str:
+    """Score and interval, `95.07 (94.71–95.41)`."""
+    return number(score.score) if math.isnan(score.low) else f"{number(score.score)} ({interval(score)})"
+
+
+def interval(score: Score) -> str:
+    """The two ends, `94.71–95.41`."""
+    return NONE if math.isnan(score.low) else f"{score.low:.2f}–{score.high:.2f}"
+
+
+def number(value: float) -> str:
+    """Two decimals, and a dash for what is not defined."""
+    return NONE if math.isnan(value) else f"{value:.2f}"
+
+
+def rounded(value: float) -> float | None:
+    """Four decimals, and None (JSON's null) for nan."""
+    return None if math.isnan(value) else round(value, 4)
+
+
+def as_json(score: Score) -> str:
+    """One line of JSON."""
+    ends = {} if math.isnan(score.low) else {"low": rounded(score.low), "high": rounded(score.high)}
+    head = {"system": score.system, "name": score.name, "score": rounded(score.score)}
+    return dump({**head, **ends, **score.counts, "signature": score.signature})
+
+
+def dump(record: dict[str, Any]) -> str:
+    """JSON with letters left as they are."""
+    return json.dumps(record, ensure_ascii=False)
+
+
+def align(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """Columns two spaces apart; those in `left` begin, the others end at the same place."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)

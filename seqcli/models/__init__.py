@@ -1,0 +1,1 @@
+"""The models: a file's name is the model's name, its docstring the model's help."""

@@ -1,0 +1,76 @@
+"""What a tagger may know of a word without its neighbours: the word, its edges, its shape, its cluster.
+
+Every feature here is a function of the word type alone. That is what makes the tagger fast: a type is described once, its feature
+weights are summed to one row of scores, and from then on tagging is looking rows up.
+
+>>> describe("Walking", {}).center[:4]
+['w=Walking', 'l=walking', 'x=Xx', 's1=g']
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+BOUNDARY = "\n"  # the type that stands before the first word and after the last: no word contains it
+REPEAT = re.compile(r"(.)\1+", re.DOTALL)
+
+
+class Features(NamedTuple):
+    """What is known of a type, by whose tag it speaks of."""
+
+    center: list[str]  # say something about the word's own tag
+    near: list[str]  # say something about the tags of the two words on either side
+
+
+class Shapes(dict[int, str]):
+    """Character classes for `str.translate`: X upper, x lower, d digit, other letters o; the rest stands for itself."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if char.isupper():
+            kind = "X"
+        elif char.islower():
+            kind = "x"
+        elif char.isdigit():
+            kind = "d"
+        else:
+            kind = "o" if char.isalpha() else char
+        self[code] = kind
+        return kind
+
+
+SHAPES = Shapes()
+
+
+def shape(word: str) -> str:
+    """The word's character classes, runs shortened to one, cut at 8.
+
+    >>> shape("McDonald's"), shape("F-16"), shape("2,000")
+    ("XxXx'x", 'X-d', 'd,d')
+    """
+    return REPEAT.sub(r"\1", word.translate(SHAPES))[:8]
+
+
+def describe(word: str, clusters: Mapping[str, tuple[str, ...]]) -> Features:
+    """The features of a word type, by name."""
+    if word == BOUNDARY:
+        return Features([], ["edge"])
+    lower = word.lower()
+    form = shape(word)
+    center = ["w=" + word, "l=" + lower, "x=" + form]
+    size = len(lower)
+    center += [f"s{n}=" + lower[-n:] for n in range(1, min(size, 6) + 1)]
+    center += [f"p{n}=" + word[:n] for n in range(1, min(size, 4) + 1)]
+    near = ["l=" + lower, "x=" + form]
+    if size > 2:
+        near += ["s2=" + lower[-2:], "s3=" + lower[-3:]]
+    if "-" in word:
+        center.append("hyphen")
+    if size > 1 and lower != word:
+        center.append("upper" if word.isupper() else "mixed")
+    for name in clusters.get(lower, ()):
+        center.append(name)
+        near.append(name)
+    return Features(center, near)

@@ -1,0 +1,111 @@
+"""What every tagger is: sentences in, tags out, parameters as named tensors.
+
+A tagger module (`rules`, `hmm`, `crf`) has three names that the rest of the program asks for: `Recipe`, its hyper-parameters;
+`train(train, dev, recipe, report)`; and `load(config, tensors)`, the reverse of `config()` and `tensors()`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcli.data.examples import Batch, IntArray, Tagging
+from seqcli.errors import Failure
+from seqcli.nn.chain import Chain, expectations, log_partition, n_best, viterbi
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+DECODE = ("viterbi", "posterior")
+
+
+class Tagger(ABC):
+    """A trained tagger over K labels."""
+
+    labels: tuple[str, ...]  # (K,)
+
+    @abstractmethod
+    def tag(self, tokens: Sequence[str], lengths: IntArray, decode: str = "viterbi", proba: bool = False, nbest: int = 0) -> Tagging:
+        """Tag N words in B sentences of `lengths` (B,) words each.
+
+        `decode` is the best path as a whole (`viterbi`) or the likeliest tag at each place (`posterior`); `proba` adds the
+        posteriors (N, K), `nbest` the n best paths of each sentence with their log-probabilities.
+
+        Raises:
+            Failure: the model has no probabilities, and some were asked for.
+
+        """
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """What `load` needs beside the tensors, as JSON values."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """The parameters by name; `pack` turns lists of strings into one."""
+
+    def labels_of(self, batch: Batch) -> bool:
+        """Whether the model's labels are those of the batch's gold tags: not so where it learned without them."""
+        return bool(set(self.labels) & set(batch.tags))
+
+    def files(self) -> dict[str, str]:
+        """Further files of the model folder, for people to read: name to text."""
+        return {}
+
+
+class ChainTagger(Tagger):
+    """A tagger whose scores form a chain: HMM and CRF."""
+
+    @abstractmethod
+    def chain(self, tokens: Sequence[str], lengths: IntArray) -> Chain:
+        """The sentences' log-potentials."""
+
+    def tag(self, tokens: Sequence[str], lengths: IntArray, decode: str = "viterbi", proba: bool = False, nbest: int = 0) -> Tagging:
+        """See `Tagger.tag`."""
+        chain = self.chain(tokens, lengths)
+        posterior = expectations(chain).emission if proba or decode == "posterior" else None
+        ids = viterbi(chain).tags if posterior is None or decode == "viterbi" else posterior.argmax(axis=1)
+        tagging = Tagging(self.labels, ids, proba=posterior if proba else None)
+        if nbest:
+            norm = log_partition(chain).tolist()
+            paths = n_best(chain, nbest)
+            tagging.nbest = [[(s - z, path) for s, path in found] for found, z in zip(paths, norm, strict=True)]
+        return tagging
+
+
+def pack(strings: Sequence[str]) -> npt.NDArray[np.uint8]:
+    r"""Strings as one tensor of UTF-8 bytes, a `\n` between them (a `\n` or `\` inside is escaped).
+
+    >>> unpack(pack(["a", "", "é"]))
+    ['a', '', 'é']
+    """
+    escaped = [s.replace("\\", "\\\\").replace("\n", "\\n") if "\n" in s or "\\" in s else s for s in strings]
+    data = "".join(s + "\n" for s in escaped).encode("utf-8", "surrogatepass")
+    return np.frombuffer(data, dtype=np.uint8)
+
+
+def unpack(tensor: npt.NDArray[np.uint8]) -> list[str]:
+    """The strings that `pack` packed."""
+    text = tensor.tobytes().decode("utf-8", "surrogatepass")
+    strings = text.split("\n")[:-1]
+    if "\\" in text:
+        strings = [s.replace("\\\\", "\0").replace("\\n", "\n").replace("\0", "\\") if "\\" in s else s for s in strings]
+    return strings
+
+
+def label_ids(tags: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:
+    """The labels of gold tags in sorted order, and each tag as an index into them.
+
+    Raises:
+        Failure: no words, or one tag only: there would be nothing to learn.
+
+    """
+    labels = tuple(sorted(set(tags)))
+    if not tags:
+        raise Failure("the training data has no sentence")
+    if len(labels) < 2:
+        raise Failure(f"the training data has one tag only, {labels[0]!r}", hint="is it the right column?")
+    index = {label: i for i, label in enumerate(labels)}
+    return labels, np.array([index[tag] for tag in tags], dtype=np.int64)

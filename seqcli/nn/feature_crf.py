@@ -1,0 +1,135 @@
+"""Learns a CRF over sparse features of word types: one bag of weights a type, then tables, then the chain.
+
+In a step only the types of the batch are scored, each once, however often it stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, embedding_bag
+from torch.optim.swa_utils import AveragedModel
+
+from seqcli.data.examples import IntArray
+from seqcli.nn.crf import log_likelihood
+
+
+@dataclass(frozen=True)
+class Bags:
+    """For each of V types the rows of its features, end to end."""
+
+    rows: Tensor  # (M,)
+    bounds: Tensor  # (V + 1,)
+
+    @classmethod
+    def of(cls, rows: list[list[int]]) -> Bags:
+        """From one list of rows a type."""
+        bounds = np.concatenate([[0], np.cumsum([len(found) for found in rows])])
+        return cls(torch.tensor([row for found in rows for row in found]), torch.from_numpy(bounds))
+
+    def pick(self, types: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows of some types and where each type's begin."""
+        begin, size = self.bounds[types], self.bounds[types + 1] - self.bounds[types]
+        starts = torch.cumsum(size, 0) - size
+        place = torch.repeat_interleave(begin - starts, size) + torch.arange(int(size.sum()))
+        return self.rows[place], starts
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A training text of N words in B sentences, in numbers."""
+
+    types: IntArray  # (N,) type of each word
+    beside: IntArray  # (offsets, N) types of its neighbours
+    pairs: IntArray  # (2, N) row of the pair with the word before and after; the last row is that of no pair
+    gold: IntArray  # (N,) tag
+    lengths: IntArray  # (B,)
+
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[tuple[IntArray, IntArray]]:
+        """Sentences in random order, `size` at a time: places of their words, and their lengths."""
+        ends = np.cumsum(self.lengths)
+        order = rng.permutation(len(self.lengths))
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            lengths = self.lengths[chosen]
+            shift = ends[chosen] - np.cumsum(lengths)
+            yield np.arange(lengths.sum()) + np.repeat(shift, lengths), lengths
+
+
+class FeatureCRF(nn.Module):
+    """Weights (features, K) for a word's own tag, (features, offsets × K) for its neighbours', (pairs, 2 K), and the path's."""
+
+    def __init__(self, own: Bags, near: Bags, features: tuple[int, int, int], offsets: int, tags: int) -> None:
+        super().__init__()
+        self.own_bags, self.near_bags, self.offsets, self.tags = own, near, offsets, tags
+        center, beside, pairs = features
+        self.center = nn.Parameter(torch.zeros(center, tags))
+        self.near = nn.Parameter(torch.zeros(beside, offsets * tags))
+        self.pairs = nn.Parameter(torch.zeros(pairs + 1, 2 * tags))  # the last row is that of no pair, and stays 0
+        self.transition = nn.Parameter(torch.zeros(tags, tags))
+        self.initial = nn.Parameter(torch.zeros(tags))
+        self.final = nn.Parameter(torch.zeros(tags))
+
+    def emission(self, types: IntArray, beside: IntArray, pairs: IntArray) -> Tensor:
+        """(N, K) from types (N,), beside (offsets, N) and pairs (2, N)."""
+        met, place = torch.unique(torch.from_numpy(types), return_inverse=True)
+        rows, starts = self.own_bags.pick(met)
+        scores = embedding(place, embedding_bag(rows, self.center, starts, mode="sum"))
+        met, place = torch.unique(torch.from_numpy(beside), return_inverse=True)
+        rows, starts = self.near_bags.pick(met)
+        tables = embedding_bag(rows, self.near, starts, mode="sum").view(-1, self.offsets, self.tags)
+        for offset in range(self.offsets):
+            scores = scores + embedding(place[offset], tables[:, offset])
+        before, after = torch.from_numpy(pairs)
+        none = len(self.pairs) - 1
+        scores = scores + embedding(before, self.pairs, padding_idx=none)[:, : self.tags]
+        return scores + embedding(after, self.pairs, padding_idx=none)[:, self.tags :]
+
+    def loss(self, corpus: Corpus, places: IntArray, lengths: IntArray) -> Tensor:
+        """Mean negative log-likelihood of a word in some of the corpus's sentences."""
+        scores = self.emission(corpus.types[places], corpus.beside[:, places], corpus.pairs[:, places])
+        gold = torch.from_numpy(corpus.gold[places])
+        return -log_likelihood(scores, lengths, gold, self.transition, self.initial, self.final).sum() / len(places)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How `fit` goes about it; see `seqcli.models.crf.Recipe`."""
+
+    epochs: int
+    averaged: int
+    batch: int
+    rate: float
+    l2: float
+    seed: int
+
+
+def fit(model: FeatureCRF, corpus: Corpus, schedule: Schedule) -> Iterator[float]:
+    """Train, yielding the mean loss of every epoch; at the end the weights are the mean over the last epochs' steps."""
+    rng = np.random.default_rng(schedule.seed)
+    optimiser = torch.optim.Adam(model.parameters(), lr=schedule.rate, betas=(0.9, 0.99), fused=True)
+    steps = schedule.epochs * -(-len(corpus.lengths) // schedule.batch)
+    decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.0, 1 - step / steps))
+    mean = AveragedModel(model)
+    for epoch in range(schedule.epochs):
+        total, words = 0.0, 0
+        for places, lengths in corpus.batches(schedule.batch, rng):
+            loss = model.loss(corpus, places, lengths)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    assert parameter.grad is not None
+                    parameter.grad.add_(parameter, alpha=schedule.l2)
+            optimiser.step()
+            decay.step()
+            total, words = total + float(loss.detach()) * len(places), words + len(places)
+            if epoch >= schedule.epochs - schedule.averaged:
+                mean.update_parameters(model)
+        yield total / words
+    if schedule.averaged:
+        model.load_state_dict(mean.module.state_dict())

@@ -1,0 +1,225 @@
+"""Tagging: training files to a tagger, text to tagged text, a tagger's score on held-out sentences."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqcli.data import conllu, jsonl, text, tsv
+from seqcli.data.examples import Batch, IntArray, Tagging
+from seqcli.errors import Failure, UsageFailure
+from seqcli.models.tagger import Tagger
+from seqcli.terminal import Block, blocks
+from seqcli.text.segment import Segmenter
+
+INPUTS = ("text", "conllu", "jsonl")
+FORMATS = ("text", "tsv", "conllu", "jsonl")
+WORDS = 1 << 15  # tagged at once: enough for wide array operations, few enough for the processor's cache
+
+
+@dataclass
+class Job:
+    """How a stream is tagged: what it holds, what comes out."""
+
+    tagger: Tagger
+    segmenter: Segmenter | None  # None: the words are separated by blanks
+    source: str = "text"  # one of INPUTS
+    target: str = "text"  # one of FORMATS
+    column: str = "upos"
+    decode: str = "viterbi"
+    proba: bool = False
+    nbest: int = 0
+    errors: str = "strict"
+
+    def __call__(self, block: Block) -> bytes:
+        """One block of the input, tagged, as bytes of the output."""
+        batch = self.read(block)
+        return self.write(batch, self.tag(batch), block).encode("utf-8", "backslashreplace")
+
+    def read(self, block: Block) -> Batch:
+        """The block's sentences."""
+        lines = block.lines(self.errors)
+        if self.source == "conllu":
+            return conllu.batch(list(conllu.read(lines, block.name, block.first_line)))
+        if self.source == "jsonl":
+            objects = jsonl.parse(lines, block.name, block.first_line)
+            return jsonl.batch(objects, self.segmenter or Blanks())
+        if self.segmenter is None:
+            return text.pretokenized(lines)
+        found = self.segmenter.segment(lines)
+        return Batch(found.tokens, found.lengths, found.sentences, lines, found.spans, found.joined)
+
+    def tag(self, batch: Batch) -> Tagging:
+        """The whole batch, `WORDS` at a time."""
+        parts = [
+            self.tagger.tag(batch.tokens[words], batch.lengths[sentences], self.decode, self.proba, self.nbest)
+            for sentences, words in pieces(batch.lengths, WORDS)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        tagging = Tagging(self.tagger.labels, np.concatenate([np.empty(0, np.int64), *(part.ids for part in parts)]))
+        if self.proba:
+            empty = np.empty((0, len(tagging.labels)))
+            tagging.proba = np.concatenate([empty, *(part.proba for part in parts if part.proba is not None)])
+        if self.nbest:
+            tagging.nbest = [found for part in parts for found in part.nbest or []]
+        return tagging
+
+    def write(self, batch: Batch, tagging: Tagging, block: Block) -> str:
+        """The batch in the target format."""
+        if self.target == "text":
+            return text.write(batch, tagging)
+        if self.target == "jsonl":
+            return jsonl.write(batch, tagging)
+        if self.target == "tsv":
+            return write_tsv(batch, tagging)
+        if self.source == "conllu":
+            return conllu.retag(batch.records, tagging, self.column)
+        return conllu.from_text(batch, tagging, self.column, block.first_line)
+
+    @property
+    def separator(self) -> bytes:
+        r"""What ends a record of the input: `\n`, or the blank line after a CoNLL-U sentence."""
+        return b"\n\n" if self.source == "conllu" else b"\n"
+
+
+class Blanks:
+    """A segmenter for JSON texts whose words are separated by blanks."""
+
+    def segment(self, lines: Sequence[str]) -> Any:
+        """See `Segmenter`."""
+        from seqcli.text.segment import Segmentation
+
+        batch = text.pretokenized(lines)
+        return Segmentation(batch.tokens, batch.lengths, batch.sentences, np.zeros(len(batch.tokens), bool), lines)
+
+
+def pieces(lengths: IntArray, words: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a batch between sentences into pieces of about so many words: slices of sentences and of words."""
+    ends = np.cumsum(lengths)
+    sentence = word = 0
+    while sentence < len(lengths):
+        last = max(sentence + 1, int(np.searchsorted(ends, word + words, side="right")))
+        yield slice(sentence, last), slice(word, int(ends[last - 1]))
+        sentence, word = last, int(ends[last - 1])
+
+
+def write_tsv(batch: Batch, tagging: Tagging) -> str:
+    """`word<TAB>tag`, and the tag's posterior in a third column where asked for; a blank line after each sentence."""
+    if any("\t" in word or "\n" in word for word in batch.tokens if not word.isprintable()):
+        raise Failure("a word holds a tab or a line end, which TSV cannot", hint="use -f jsonl")
+    ends = np.cumsum(batch.lengths)
+    if tagging.proba is None:
+        return text.join(batch.tokens, tagging, [f"\t{label}\n" for label in tagging.labels], ends, end="\n\n")
+    best = np.take_along_axis(tagging.proba, tagging.ids[:, None], axis=1)[:, 0].tolist()
+    rows = [f"{word}\t{tag}\t{p:.4f}\n" for word, tag, p in zip(batch.tokens, tagging.tags(), best, strict=True)]
+    return "".join("".join(sentence) + "\n" for sentence in batch.split(rows))
+
+
+def tagged(job: Job, source: Iterator[Block], jobs: int = 1) -> Iterator[bytes]:
+    """The output of every block in the order of the input, `jobs` processes at work; at most 2 blocks a process wait."""
+    if jobs == 1:
+        yield from map(job, source)
+        return
+    from collections import deque
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    global _job  # noqa: PLW0603  (workers inherit it, or are sent it once)
+    _job = job
+    waiting: deque[Future[bytes]] = deque()
+    with ProcessPoolExecutor(jobs, initializer=adopt, initargs=(job,)) as pool:
+        try:
+            for block in source:
+                waiting.append(pool.submit(work, block))
+                if len(waiting) > 2 * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_job: Job | None = None
+
+
+def adopt(job: Job) -> None:
+    """What a worker process does first: Ctrl-C is the parent's to handle."""
+    import signal
+
+    global _job  # noqa: PLW0603
+    _job = job
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def work(block: Block) -> bytes:
+    """One block in a worker process."""
+    assert _job is not None
+    return _job(block)
+
+
+def read_tagged(files: Sequence[str], column: str) -> Batch:
+    """Training or test sentences with their gold tags, from CoNLL-U or `token<TAB>tag` files, by content.
+
+    Raises:
+        Failure: as the readers; a file without sentences.
+
+    """
+    if column not in conllu.COLUMN:
+        raise UsageFailure(f"--column {column}: no such CoNLL-U column", hint=f"one of {', '.join(conllu.COLUMNS)}")
+    sentences: list[Sequence[str]] = []
+    tags: list[Sequence[str]] = []
+    for name in files:
+        before = len(sentences)
+        for words, gold in read_file(Path(name), column):
+            if words:
+                sentences.append(words)
+                tags.append(gold)
+        if len(sentences) == before:
+            raise Failure(f"{name} has no sentence")
+    return Batch.of(sentences, tags)
+
+
+def read_file(path: Path, column: str) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    """(words, tags) of each sentence of one file."""
+    lines = [line for block in blocks([path]) for line in block.lines()]
+    if is_conllu(lines):
+        for sentence in conllu.read(lines, str(path)):
+            yield sentence.column("form"), sentence.column(column)
+    else:
+        for found in tsv.read(lines, str(path)):
+            yield found.words, found.tags
+
+
+def is_conllu(lines: Sequence[str]) -> bool:
+    """CoNLL-U by its first row: a comment, or ten columns."""
+    first = next((line for line in lines if line), "")
+    return first.startswith("# ") or first.count("\t") > 2
+
+
+def evaluate(tagger: Tagger, batch: Batch, known: set[str]) -> dict[str, float]:
+    """Accuracy in percent over all words of a batch, the known ones and the others; absent where there are none."""
+    job = Job(tagger, None)
+    found = job.tag(batch).tags()
+    right = np.array([a == b for a, b in zip(found, batch.tags, strict=True)])
+    seen = np.array([word in known for word in batch.tokens])
+    parts = {"accuracy": right, "accuracy/known": right[seen], "accuracy/unknown": right[~seen]}
+    return {name: round(100 * float(part.mean()), 2) for name, part in parts.items() if len(part)}
+
+
+def train(module: Any, batch: Batch, dev: Batch | None, recipe: Any, report: Callable[[str], None]) -> tuple[Tagger, dict[str, float]]:
+    """Train a tagger and measure it on `dev`, where there is one."""
+    tagger: Tagger = module.train(batch, dev, recipe, report)
+    scores = evaluate(tagger, dev, set(batch.tokens)) if dev is not None and dev.tags else {}
+    return tagger, scores
+
+
+def default_jobs() -> int:
+    """As many processes as there are processors for this one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,112 @@
+"""One training run from its recipe to the model folder: check first, read, learn, measure, write whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seqcli import __version__
+from seqcli.data import folder
+from seqcli.data.examples import Batch
+from seqcli.models import registry
+from seqcli.models.tagger import Tagger
+from seqcli.tasks import tagging
+from seqcli.terminal import blocks
+from seqcli.training.recipe import Run
+
+Report = Callable[[str], None]
+
+
+def train(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+    """Train the model that `run` names with the hyper-parameters `hyper`, and write its folder.
+
+    Raises:
+        Failure: the folder may not be written, the data cannot be read, or there is nothing to learn.
+
+    """
+    folder.check_free(output, force)
+    learn = train_tagger if run.model in registry.TAGGERS else train_clusters
+    learn(run, hyper, output, force, report)
+    report(f"wrote {output}")
+
+
+def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+    """A tagger from sentences with gold tags."""
+    batch = tagging.read_tagged(run.train, run.column)
+    held_out = {name: tagging.read_tagged([file], run.column) for name, file in (("dev", run.dev), ("test", run.test)) if file}
+    report(f"{len(batch.lengths)} sentences, {len(batch.tokens)} words, {len(set(batch.tags))} tags")
+    tagger: Tagger = registry.module(run.model).train(batch, held_out.get("dev"), hyper, report)
+    scores: dict[str, float] = {}
+    if tagger.labels_of(batch):
+        for name, part in held_out.items():
+            found = tagging.evaluate(tagger, part, set(batch.tokens))
+            report(f"{name}: " + ", ".join(f"{metric} {value:.2f}" for metric, value in found.items()))
+            scores |= {f"{name} {metric}": value for metric, value in found.items()}
+    config = describe(run, "tagging", hyper, scores, size_of(batch)) | {"parameters": tagger.config()}
+    card = write_card(run, output.name, config)
+    folder.write(output, config, tagger.tensors(), {folder.CARD: card, **tagger.files()}, force)
+
+
+def train_clusters(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+    """Word clusters from text."""
+    found = registry.module(run.model).train(lambda: sentences(run), hyper, report)
+    config = describe(run, "clusters", hyper, {}, {"types": len(found.words)}) | {"parameters": found.config()}
+    folder.write(output, config, found.tensors(), {folder.CARD: write_card(run, output.name, config)}, force)
+
+
+def sentences(run: Run) -> Iterator[Sequence[str]]:
+    """The words of every sentence of raw text, CoNLL-U or `token<TAB>tag` files, by the file's name."""
+    from seqcli.text.segment import RuleSegmenter
+
+    segmenter = RuleSegmenter(run.language)
+    for name in run.train:
+        if {".conllu", ".conll", ".tsv"} & set(Path(name).suffixes):
+            yield from (words for words, _ in tagging.read_file(Path(name), "upos") if words)
+            continue
+        for block in blocks([Path(name)]):
+            found = segmenter.segment(block.lines())
+            yield from Batch(found.tokens, found.lengths, found.sentences).split(found.tokens)
+
+
+def size_of(batch: Batch) -> dict[str, int]:
+    """For the configuration."""
+    return {"sentences": len(batch.lengths), "words": len(batch.tokens)}
+
+
+def describe(run: Run, task: str, hyper: Any, scores: dict[str, float], size: dict[str, int]) -> dict[str, Any]:
+    """What `config.json` says of every model."""
+    return {
+        "model": run.model,
+        "task": task,
+        "version": 1,
+        "seqcli": __version__,
+        "column": run.column,
+        "language": run.language,
+        "licence": run.licence or "that of its training data",
+        "trained_on": {"files": [Path(name).name for name in run.train], **size},
+        "recipe": {key: Path(value).name if key == "clusters" else value for key, value in asdict(hyper).items()},
+        "scores": scores,
+    }
+
+
+def write_card(run: Run, name: str, config: dict[str, Any]) -> str:
+    """The model's README: data, licence, recipe, measured scores, limits."""
+    about = (registry.module(run.model).__doc__ or "").strip().splitlines()[0]
+    size = ", ".join(f"{value:,} {unit}" for unit, value in config["trained_on"].items() if unit != "files")
+    parts = [
+        f"# {name}\n\n{about}\n",
+        f"## Data\n\n{run.data or 'Files: ' + ', '.join(config['trained_on']['files'])}\n\n{size}.\n",
+        f"## Licence\n\n{config['licence']}\n",
+        "## Recipe\n\n" + section(f"`{key}` = {json.dumps(value)}" for key, value in {"model": run.model, **config["recipe"]}.items()),
+        "## Measured\n\n" + (section(f"{key}: {value:.2f}" for key, value in config["scores"].items()) or "Not measured.\n"),
+        f"## Limits\n\n{run.limits or 'Not stated.'}\n",
+    ]
+    return "\n".join(parts)
+
+
+def section(lines: Iterable[str]) -> str:
+    """A Markdown list."""
+    return "".join(f"- {line}\n" for line in lines)

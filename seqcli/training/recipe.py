@@ -1,0 +1,129 @@
+"""Recipes: a run as data. A TOML file names the model, its data and its hyper-parameters; `--set key=value` goes on top.
+
+    model = "crf"
+    train = ["$SEQ_DATA/ud/en_ewt/train.conllu.gz"]
+    dev = "$SEQ_DATA/ud/en_ewt/dev.conllu.gz"
+
+    [settings]
+    epochs = 12
+
+Every model module has a `Recipe`, a frozen dataclass of its hyper-parameters with their defaults and types. An unknown key, or a
+value of the wrong type, is refused with the nearest known one.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from seqcli.errors import UsageFailure, nearest
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a recipe file says of a run."""
+
+    model: str
+    train: tuple[str, ...] = ()
+    dev: str = ""
+    test: str = ""  # measured once, when all is done
+    column: str = "upos"
+    language: str = "en"
+    licence: str = ""
+    data: str = ""  # where the data come from, for the model's card
+    limits: str = ""  # what the model is not good at, for the card
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        """Raises UsageFailure: not TOML, an unknown key, no model named."""
+        try:
+            found = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageFailure(f"{path}: not a TOML recipe: {error}") from None
+        known = [each.name for each in fields(cls)]
+        for key in found:
+            if key not in known:
+                raise UsageFailure(f"{path}: unknown key {key!r}", hint=nearest(key, known))
+        if not isinstance(found.get("model"), str):
+            raise UsageFailure(f"{path}: no model is named", hint='model = "crf"')
+        found["train"] = tuple(expand(name) for name in found.get("train", ()))
+        for name in ("dev", "test"):
+            found[name] = expand(found.get(name, ""))
+        return cls(**found)
+
+
+def expand(name: str) -> str:
+    """`$SEQ_DATA` in a recipe's paths, which stands for `../shared/data` where it is not set."""
+    return os.path.expandvars(name.replace("$SEQ_DATA", os.environ.get("SEQ_DATA", "../shared/data")))
+
+
+def find(name: str) -> Path | None:
+    """The recipe file that a name means: a path, or a recipe of the package, with or without `.toml`."""
+    if name.endswith(".toml") and Path(name).is_file():
+        return Path(name)
+    shipped = RECIPES / f"{name.removesuffix('.toml')}.toml"
+    return shipped if shipped.is_file() else None
+
+
+def apply(recipe: R, settings: Mapping[str, Any], where: str) -> R:
+    """A recipe with some of its values replaced.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Recipe:
+    ...     epochs: int = 3
+    >>> apply(Recipe(), {"epochs": "5"}, "--set")
+    Recipe(epochs=5)
+
+    Raises:
+        UsageFailure: an unknown key, or a value that is not of the field's type.
+
+    """
+    known = {each.name: type(getattr(recipe, each.name)) for each in fields(cast(Any, recipe))}
+    values: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = key.removeprefix("model.")
+        if name not in known:
+            raise UsageFailure(f"{where}: unknown key {key!r}", hint=nearest(name, known))
+        values[name] = convert(expand(value) if isinstance(value, str) else value, known[name], f"{where} {key}")
+    return cast(R, replace(cast(Any, recipe), **values))
+
+
+def convert(value: Any, kind: type, where: str) -> Any:
+    """A value of TOML or of the command line as the field's type."""
+    switches = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    try:
+        if kind is bool:
+            return switches[str(value).lower()]
+        if isinstance(value, bool):
+            raise ValueError
+        number = kind(value)
+        if kind is float and number != number:  # noqa: PLR0124  (NaN)
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise UsageFailure(f"{where}={value}: expected {kind.__name__}") from None
+    return number
+
+
+def pairs(settings: Sequence[str]) -> dict[str, str]:
+    """`key=value` words as a mapping.
+
+    Raises:
+        UsageFailure: a word without `=`.
+
+    """
+    found: dict[str, str] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UsageFailure(f"--set {setting}: expected key=value")
+        found[key.strip()] = value.strip()
+    return found

@@ -1,0 +1,79 @@
+"""`seq tag`: sequence in, labels out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqcli.errors import UsageFailure
+from seqcli.terminal import Output, Progress, blocks, choose, note, nothing_to_read
+
+DEFAULT_MODEL = "en-pos"
+
+
+def tag(
+    context: typer.Context,
+    files: Annotated[list[Path] | None, typer.Argument(help="Files to tag; none, or -, is standard input.")] = None,
+    model: Annotated[str, typer.Option("-m", "--model", help="A shipped model (seq models) or a folder.")] = DEFAULT_MODEL,
+    target: Annotated[str, typer.Option("-f", "--format", help="Output: text, tsv, conllu or jsonl.")] = "",
+    source: Annotated[str, typer.Option("--input", help="Input: text, conllu or jsonl. [by the file's name, else text]")] = "",
+    pretokenized: Annotated[bool, typer.Option("--pretokenized", help="Words are separated by blanks, a sentence a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The same as -f jsonl.")] = False,
+    proba: Annotated[bool, typer.Option("--proba", help="Add the posterior probability of each tag.")] = False,
+    nbest: Annotated[int, typer.Option("--nbest", min=0, help="The N best taggings of each sentence (text, jsonl).")] = 0,
+    decode: Annotated[str, typer.Option("--decode", help="viterbi (best path) or posterior (best tag each).")] = "viterbi",
+    language: Annotated[str, typer.Option("--language", help="Rules that cut raw text, e.g. en. [the model's]")] = "",
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes; 0 is one a processor.")] = 1,
+    errors: Annotated[str, typer.Option("--errors", help="Invalid UTF-8: strict or replace.")] = "strict",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, written whole or not at all.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")] = False,
+) -> None:
+    """Tag text: a part of speech, or whatever label the model learned, for every word.
+
+    Raw text is cut into sentences and words first; one line in is one line out.
+
+        echo "The cat sat." | seq tag
+        seq tag notes.txt -f conllu > notes.conllu
+        seq tag treebank.conllu -m my-model
+    """
+    files = files or []
+    if nothing_to_read(files):
+        note(context.get_help())
+        raise typer.Exit
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
+    from seqcli.models.registry import open_tagger
+    from seqcli.models.tagger import DECODE
+    from seqcli.tasks.tagging import FORMATS, INPUTS, Job, default_jobs, tagged
+    from seqcli.text.segment import RuleSegmenter
+
+    source = choose(source, INPUTS, "--input") if source else guess(files)
+    if json and target not in ("", "jsonl"):
+        raise UsageFailure(f"--json contradicts -f {target}")
+    target = choose(target or ("jsonl" if json else "conllu" if source == "conllu" else "text"), FORMATS, "-f")
+    choose(decode, DECODE, "--decode")
+    choose(errors, ("strict", "replace"), "--errors")
+    if nbest and target not in ("text", "jsonl"):
+        raise UsageFailure(f"--nbest needs -f text or -f jsonl, not {target}")
+    if target == "conllu" and source == "jsonl":
+        raise UsageFailure("-f conllu needs text or CoNLL-U as input", hint="for JSON use -f jsonl")
+
+    folder, tagger = open_tagger(model)
+    job = Job(
+        tagger,
+        None if pretokenized or source == "conllu" else RuleSegmenter(language or folder.config.get("language", "en")),
+        source=source, target=target, column=folder.config.get("column", "upos"),
+        decode=decode, proba=proba, nbest=nbest, errors=errors,
+    )  # fmt: skip
+    with Output(output) as out:
+        for part in tagged(job, Progress(quiet).watch(blocks(files, job.separator)), jobs or default_jobs()):
+            out.write(part)
+
+
+def guess(files: list[Path]) -> str:
+    """The input format by the first file's name."""
+    names = {".conllu": "conllu", ".conll": "conllu", ".jsonl": "jsonl", ".json": "jsonl"}
+    suffixes = [suffix for suffix in files[0].suffixes if suffix not in (".gz", ".xz")] if files else []
+    return names.get(suffixes[-1], "text") if suffixes else "text"
