@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcli.data.examples import IntArray
-from seqcli.data.folder import take
+from seqcli.data.folder import Folder, take
 from seqcli.errors import Failure
-from seqcli.models.tagger import Tensors, pack, unpack
+from seqcli.models.tagger import pack, unpack
 
 Doubles = npt.NDArray[np.float64]
 
@@ -62,10 +62,10 @@ class Clusters:
         return {word: tuple(found) for word, found in zip(self.words, names, strict=True)}
 
 
-def load(_config: Mapping[str, Any], tensors: Tensors) -> Clusters:
+def load(folder: Folder) -> Clusters:
     """Raises Failure: a tensor is missing or of the wrong shape."""
-    words = unpack(take(tensors, "words", None))
-    return Clusters(words, take(tensors, "classes", len(words), None).astype(np.int64), _config["recipe"])
+    words = unpack(take(folder.tensors, "words", None))
+    return Clusters(words, take(folder.tensors, "classes", len(words), None).astype(np.int64), folder.parameters["recipe"])
 
 
 def train(sentences: Callable[[], Iterable[Sequence[str]]], recipe: Recipe, report: Callable[[str], None]) -> Clusters:
@@ -193,7 +193,7 @@ class Exchange:
         where = slice(bounds[word], bounds[word + 1])
         other, count = others[where], counts[where]
         itself = other == word
-        per_class: Doubles = np.bincount(self.member[other], np.where(itself, 0.0, count), self.classes)
+        per_class: Doubles = np.bincount(self.member[other], np.where(itself, 0.0, count), self.classes).astype(np.float64)
         nearby: IntArray = np.flatnonzero(per_class)
         return nearby, per_class[nearby], float(count[itself].sum())
 

@@ -38,7 +38,7 @@ def load_tagger(found: folder.Folder) -> Tagger:
     if kind not in TAGGERS:
         raise Failure(f"{found.path} holds {kind!r}, not a tagger", hint=f"taggers: {', '.join(TAGGERS)}")
     try:
-        return cast(Tagger, module(kind).load(found.parameters, found.tensors))
+        return cast(Tagger, module(kind).load(found))
     except Failure as failure:
         raise Failure(f"model folder {found.path}: {failure}") from None
     except (KeyError, TypeError, ValueError, IndexError) as error:

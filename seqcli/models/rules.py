@@ -154,7 +154,7 @@ class RulesTagger:
         self.rules: list[ContextRule] = []
 
     @classmethod
-    def train(  # noqa: PLR0917
+    def train(
         cls,
         tokens: Sequence[str],
         lengths: Ints,

@@ -1,7 +1,7 @@
 """What every tagger is: sentences in, tags out, parameters as named tensors.
 
 A tagger module (`rules`, `hmm`, `crf`) has three names that the rest of the program asks for: `Recipe`, its hyper-parameters;
-`train(train, dev, recipe, report)`; and `load(config, tensors)`, the reverse of `config()` and `tensors()`.
+`train(train, dev, recipe, report)`; and `load(folder)`, the reverse of `config()`, `tensors()` and `files()`.
 """
 
 from __future__ import annotations

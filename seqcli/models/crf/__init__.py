@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcli.data import folder as folders
 from seqcli.data.examples import Batch, FloatArray, IntArray
-from seqcli.data.folder import take
-from seqcli.models.features import BOUNDARY, describe
+from seqcli.data.folder import Folder, take
+from seqcli.errors import Failure
+from seqcli.models.crf.features import BOUNDARY, describe
 from seqcli.models.tagger import ChainTagger, Tensors, label_ids, pack, unpack
 from seqcli.nn.chain import Chain
 
@@ -231,13 +233,14 @@ class CRFTagger(ChainTagger):
         }
 
 
-def load(config: Mapping[str, Any], tensors: Tensors) -> CRFTagger:
-    """The tagger that `config` and `tensors` describe.
+def load(folder: Folder) -> CRFTagger:
+    """The tagger in a model folder.
 
     Raises:
         Failure: a tensor is missing or of the wrong shape.
 
     """
+    config, tensors = folder.parameters, folder.tensors
     labels = tuple(config["labels"])
     tags = len(labels)
     center = unpack(take(tensors, "center.names", None))
@@ -271,7 +274,7 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
     """
     import torch
 
-    from seqcli.nn.feature_crf import Bags, Corpus, FeatureCRF, Schedule, fit
+    from seqcli.models.crf.learner import Bags, Corpus, FeatureCRF, Schedule, fit
 
     labels, gold = label_ids(train.tags)
     clusters = read_clusters(recipe.clusters)
@@ -347,8 +350,9 @@ def read_clusters(path: str) -> dict[str, tuple[str, ...]]:
     """The clusters in a model folder; none where no folder is named."""
     if not path:
         return {}
-    from seqcli.data import folder
     from seqcli.models import clusters
 
-    found = folder.read(Path(path))
-    return clusters.load(found.parameters, found.tensors).features()
+    found = folders.read(Path(path))
+    if found.config["model"] != "clusters":
+        raise Failure(f"{path} holds {found.config['model']!r}, not word clusters", hint="seq train clusters")
+    return clusters.load(found).features()
