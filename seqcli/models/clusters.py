@@ -13,17 +13,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcli.data.examples import IntArray
+from seqcli.data.examples import AnyArray, DoubleArray, IntArray
 from seqcli.data.folder import Folder, take
 from seqcli.errors import Failure
 from seqcli.models.tagger import pack, unpack
-
-Doubles = npt.NDArray[np.float64]
 
 SPARE = -1  # stands for every word that is too rare, and for the ends of a sentence
 FLUSH = 1 << 24  # pairs counted at a time
@@ -52,14 +50,19 @@ class Clusters:
         """As a tagger's."""
         return {"recipe": dict(self.recipe)}
 
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+    def tensors(self) -> dict[str, AnyArray]:
         """As a tagger's."""
         return {"words": pack(self.words), "classes": self.classes.astype(np.int32)}
 
-    def features(self) -> dict[str, tuple[str, ...]]:
-        """For each word the names of its classes, as features."""
-        names = [[f"c{level}={c}" for level, c in enumerate(row)] for row in self.classes.tolist()]
-        return {word: tuple(found) for word, found in zip(self.words, names, strict=True)}
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The row of each word."""
+        return dict(zip(self.words, range(len(self.words)), strict=True))
+
+    def of(self, word: str) -> list[str]:
+        """The names of a word's classes, `c0=419`, finest first; none for a word that has none."""
+        row = self.index.get(word.lower())
+        return [] if row is None else [f"c{level}={c}" for level, c in enumerate(self.classes[row].tolist())]
 
 
 def load(folder: Folder) -> Clusters:
@@ -73,7 +76,6 @@ def train(sentences: Callable[[], Iterable[Sequence[str]]], recipe: Recipe, repo
 
     Raises:
         Failure: fewer words of `min_count` than classes.
-
     """
     counts: Counter[str] = Counter()
     for sentence in sentences():
@@ -143,9 +145,9 @@ def count_pairs(sentences: Iterable[Sequence[str]], index: Mapping[str, int]) ->
     return Bigrams(size, keys // size, keys % size, counts)
 
 
-def n_log_n(x: Doubles) -> Doubles:
+def n_log_n(x: DoubleArray) -> DoubleArray:
     """N log n, 0 at 0; the counts are whole numbers."""
-    result: Doubles = x * np.log(np.maximum(x, 1.0))
+    result: DoubleArray = x * np.log(np.maximum(x, 1.0))
     return result
 
 
@@ -168,7 +170,7 @@ class Exchange:
         self.table = np.zeros((classes, classes))  # N(c, d)
         np.add.at(self.table, (self.member[bigrams.left], self.member[bigrams.right]), bigrams.count)
         self.turned = np.ascontiguousarray(self.table.T)  # N(c, d) by d: rows lie together in memory
-        self.total: Doubles = np.bincount(self.member, self.weight, classes).astype(np.float64)
+        self.total: DoubleArray = np.bincount(self.member, self.weight, classes).astype(np.float64)
 
     def slices(self, owner: IntArray) -> IntArray:
         """Where each word's part of a sorted list begins."""
@@ -187,13 +189,13 @@ class Exchange:
                 break
         return self.member
 
-    def neighbours(self, word: int, side: tuple[IntArray, IntArray, Doubles]) -> tuple[IntArray, Doubles, float]:
+    def neighbours(self, word: int, side: tuple[IntArray, IntArray, DoubleArray]) -> tuple[IntArray, DoubleArray, float]:
         """The classes on one side of a word, how often each stands there, and how often the word itself does."""
         bounds, others, counts = side
         where = slice(bounds[word], bounds[word + 1])
         other, count = others[where], counts[where]
         itself = other == word
-        per_class: Doubles = np.bincount(self.member[other], np.where(itself, 0.0, count), self.classes).astype(np.float64)
+        per_class: DoubleArray = np.bincount(self.member[other], np.where(itself, 0.0, count), self.classes).astype(np.float64)
         nearby: IntArray = np.flatnonzero(per_class)
         return nearby, per_class[nearby], float(count[itself].sum())
 
@@ -215,15 +217,17 @@ class Exchange:
         self.member[word] = new
         return new != old
 
-    def diagonal(self, after: IntArray, follow: Doubles, before: IntArray, precede: Doubles, twice: float) -> Doubles:
+    def diagonal(self, after: IntArray, follow: DoubleArray, before: IntArray, precede: DoubleArray, twice: float) -> DoubleArray:
         """What N(c, c) gains, where the row's and the column's change meet, in place of the two changes apart, (C,)."""
         row, column = np.zeros((2, self.classes))
         row[after], column[before] = follow, precede
-        cell: Doubles = self.table.diagonal()
+        cell: DoubleArray = self.table.diagonal()
         together = n_log_n(cell + row + column + twice) - n_log_n(cell)
         return together - (n_log_n(cell + row) - n_log_n(cell)) - (n_log_n(cell + column) - n_log_n(cell))
 
-    def change(self, c: int, after: IntArray, follow: Doubles, before: IntArray, precede: Doubles, twice: float, weight: float) -> None:
+    def change(
+        self, c: int, after: IntArray, follow: DoubleArray, before: IntArray, precede: DoubleArray, twice: float, weight: float
+    ) -> None:
         """Add a word's pairs to a class, or with negative counts take them away."""
         self.table[c, after] += follow
         self.turned[after, c] += follow

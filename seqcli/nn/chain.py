@@ -45,7 +45,7 @@ from seqcli.data.examples import IntArray
 Array = Any  # a numpy array or a torch tensor: the same lines run on either
 
 FAST_RANGE = 600.0  # nats that scaled doubles can hold between the likeliest and the least likely state
-SWEEP = 1 << 16  # numbers that one block of the max sweep holds: they stay in the cache nearest to the processor
+SWEEP = 1 << 18  # numbers that one block of the max sweep holds: they stay in the cache near the processor
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,6 @@ def scan(chain: Chain, plus: Plus = log_sum_exp) -> tuple[list[Array], Array]:
 
     Returns:
         a message (rows, J, K) a step, rows as in `Layout`; and the total of each sequence (B,), in the batch's order.
-
     """
     tags, rest = chain.size
     transition = chain.transition.reshape(tags, rest, tags)
@@ -223,7 +222,7 @@ def scalable(chain: Chain) -> bool:
         return False
     top = xp.amax(chain.emission, 1)
     possible = xp.where(xp.isfinite(chain.emission), chain.emission, top[:, None])
-    spread = (top - xp.amin(possible, 1)).max() if len(top) else 0.0
+    spread = xp.where(xp.isfinite(top), top - xp.amin(possible, 1), xp.zeros_like(top)).max() if len(top) else 0.0
     return bool((len(chain.transition.shape) - 1) * (high - low + spread) < FAST_RANGE)
 
 
@@ -237,6 +236,8 @@ class Scaled:
         self.shift = xp.amax(emission, 1)  # (N or V,)
         self.shift[~xp.isfinite(self.shift)] = 0
         self.emission = xp.exp(emission - self.shift[:, None])  # (N or V, K)
+        if chain.symbols is None:
+            self.emission = self.emission[chain.rows]  # in time order
         tags, rest = chain.size
         self.transition, self.transition_shift = exponentiate(chain.transition.reshape(tags, rest, tags))
         self.initial, self.initial_shift = exponentiate(chain.initial.reshape(-1))
@@ -269,7 +270,7 @@ class Scaled:
 
     def weigh(self, states: Array, step: slice) -> Array:
         """States (rows, S) times the emission of their newest tag."""
-        emission = self.emission[self.chain.rows[step]]  # (rows, K)
+        emission = self.emission[step if self.chain.symbols is None else self.chain.rows[step]]  # (rows, K)
         _, rest, tags = self.transition.shape
         if rest == 1:
             return states * emission
@@ -296,24 +297,31 @@ def forward(scaled: Scaled, keep: bool = True) -> Forward:
     """Left to right; the factors that keep each row's sum at 1 multiply up to Z."""
     chain, layout = scaled.chain, scaled.chain.layout
     xp = namespace(scaled.emission)
-    total = beside(scaled.emission, np.full(len(layout.rank), scaled.initial_shift + scaled.final_shift))  # longest first
+    norms = beside(scaled.emission, np.empty(len(layout.order)))  # (N,) in time order
+    ends = beside(scaled.emission, np.empty(len(layout.rank)))  # (B,) longest first
     kept: list[Array] = []
     states = scaled.initial[None, :]
+    for t, step in enumerate(layout.steps):
+        rows, going_on = layout.alive[t], layout.alive[t + 1]
+        states = scaled.weigh(scaled.extend(states[:rows]) if t else states, step)
+        norm = norms[step] = states.sum(-1)
+        states = states / (norm + (norm == 0))[:, None]
+        if keep:
+            kept.append(states)
+        if going_on < rows:
+            ends[going_on:rows] = states[going_on:] @ scaled.final
     with np.errstate(divide="ignore"):
-        for t, step in enumerate(layout.steps):
-            rows, going_on = layout.alive[t], layout.alive[t + 1]
-            if t:
-                states = scaled.extend(states[:rows])
-                total[:rows] += scaled.transition_shift
-            states = scaled.weigh(states, step)
-            norm = states.sum(-1)
-            total[:rows] += xp.log(norm) + scaled.shift[chain.rows[step]]
-            states = states / (norm + (norm == 0))[:, None]
-            if keep:
-                kept.append(states)
-            if going_on < rows:
-                total[going_on:rows] += xp.log(states[going_on:] @ scaled.final)
-    return Forward(kept, total[beside(total, layout.rank)])
+        total = sum_by_sequence(chain, xp.log(norms) + scaled.shift[chain.rows]) + xp.log(ends)[beside(ends, layout.rank)]
+    moves = beside(ends, np.asarray(chain.lengths) - 1) * scaled.transition_shift
+    return Forward(kept, total + moves + (scaled.initial_shift + scaled.final_shift))
+
+
+def sum_by_sequence(chain: Chain, values: Array) -> Array:
+    """Values (N,) in time order, added up within each sequence: (B,)."""
+    owner = np.repeat(np.arange(len(chain.lengths)), chain.lengths)[chain.layout.order]
+    if isinstance(values, np.ndarray):
+        return np.bincount(owner, values, len(chain.lengths))
+    return values.new_zeros(len(chain.lengths)).index_add_(0, beside(values, owner), values)
 
 
 def backward(scaled: Scaled, ahead: Forward, weights: Array) -> Expectations:
@@ -323,12 +331,12 @@ def backward(scaled: Scaled, ahead: Forward, weights: Array) -> Expectations:
     order = beside(scaled.emission, layout.order)
     emission = beside(scaled.emission, np.empty((len(layout.order), tags)))
     transition, initial, final = scaled.transition * 0, scaled.initial * 0, scaled.final * 0
-    after = scaled.emission[:0]
+    after = scaled.final[None, :][:0]
     for t in reversed(range(len(layout.steps))):
         step, going_on, alpha = layout.steps[t], layout.alive[t + 1], ahead.alpha[t]
-        beta = xp.tile(scaled.final, (len(alpha), 1))  # nothing follows the last position
-        if going_on:
-            beta[:going_on] = scaled.extend_back(after)
+        beta = scaled.extend_back(after) if going_on else after
+        if going_on < len(alpha):  # nothing follows the last position
+            beta = xp.concatenate([beta, xp.tile(scaled.final, (len(alpha) - going_on, 1))])
         states = alpha * beta  # (rows, S)
         share = states.sum(-1)
         share = xp.where(share > 0, 1 / (share + (share == 0)), share)[:, None]  # posteriors sum to 1, or are all 0
@@ -405,6 +413,9 @@ def viterbi(chain: Chain) -> Best:
 def extend_best(past: Array, transition: Array) -> Array:
     """Max over the oldest tag of past (K, J, rows) + transition (K, J, K) -> (J, K, rows)."""
     tags, rest, rows = past.shape
+    if tags * rest * tags * rows <= SWEEP:
+        largest_so_far: Array = (past[:, :, None] + transition[..., None]).max(axis=0)
+        return largest_so_far
     out = np.empty((rest, tags, rows), dtype=np.result_type(past, transition))
     width = max(1, SWEEP // out[..., :1].size)
     for left in range(0, rows, width):

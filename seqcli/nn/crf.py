@@ -59,7 +59,6 @@ def log_likelihood(emission: Tensor, lengths: IntArray, tags: Tensor, transition
     Args:
         emission: (N, K), B sequences end to end. lengths: (B,), all > 0. tags: (N,) the gold tags.
         transition: (K, K) from, to. initial, final: (K,).
-
     """
     ends = np.cumsum(lengths)
     last = torch.as_tensor(ends - 1, device=tags.device)

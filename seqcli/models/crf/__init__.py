@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcli.data import folder as folders
-from seqcli.data.examples import Batch, FloatArray, IntArray
+from seqcli.data.examples import AnyArray, Batch, FloatArray, IntArray
 from seqcli.data.folder import Folder, take
 from seqcli.errors import Failure
+from seqcli.models import clusters
+from seqcli.models.clusters import Clusters
 from seqcli.models.crf.features import BOUNDARY, describe
 from seqcli.models.tagger import ChainTagger, Tensors, label_ids, pack, unpack
 from seqcli.nn.chain import Chain
@@ -53,8 +54,8 @@ class Recipe:
 class Rounded:
     """A matrix in 8 bits, each row with a scale of its own: a quarter of the size, and tags that hardly change."""
 
-    levels: npt.NDArray[np.int8]  # (rows, columns) -127 … 127
-    scale: npt.NDArray[np.float32]  # (rows,)
+    levels: AnyArray  # (rows, columns) -127 … 127
+    scale: AnyArray  # (rows,)
 
     @classmethod
     def of(cls, matrix: FloatArray) -> Rounded:
@@ -72,7 +73,7 @@ class Rounded:
         found: FloatArray = self.levels[rows] * self.scale[rows][:, None]
         return found
 
-    def tensors(self, name: str) -> dict[str, npt.NDArray[Any]]:
+    def tensors(self, name: str) -> dict[str, AnyArray]:
         """For the model folder, under a name."""
         return {f"{name}.levels": self.levels, f"{name}.scale": self.scale}
 
@@ -144,7 +145,7 @@ class CRFTagger(ChainTagger):
         near: Weights,
         pairs: Pairs,
         path: tuple[FloatArray, FloatArray, FloatArray],
-        clusters: Mapping[str, tuple[str, ...]],
+        clusters: Clusters,
         recipe: Mapping[str, Any],
     ) -> None:
         self.labels, self.center, self.near, self.pairs = labels, center, near, pairs
@@ -165,7 +166,7 @@ class CRFTagger(ChainTagger):
 
     def learn(self, words: Sequence[str]) -> None:
         """Score types not met before, and enter them in the tables."""
-        described = [describe(word, self.clusters) for word in words]
+        described = [describe(word, self.clusters.of(word)) for word in words]
         start, end = self.used, self.used + len(words)
         if end > len(self.own):
             size = max(2 * len(self.own), end, 1024)
@@ -211,11 +212,8 @@ class CRFTagger(ChainTagger):
         """See the base class."""
         return {"labels": list(self.labels), "recipe": dict(self.recipe)}
 
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+    def tensors(self) -> dict[str, AnyArray]:
         """Features in 8 bits, the path in single precision."""
-        names = list(dict.fromkeys(name for found in self.clusters.values() for name in found))
-        number = {name: i for i, name in enumerate(names)}
-        rows = [[number[name] for name in found] for found in self.clusters.values()]
         return {
             "center.names": pack(self.center.names),
             **self.center.rows.tensors("center"),
@@ -224,9 +222,8 @@ class CRFTagger(ChainTagger):
             "pairs.words": pack(self.pairs.words),
             "pairs.ends": np.stack(np.divmod(self.pairs.keys, max(1, len(self.pairs.words))), axis=1).astype(np.int32),
             **self.pairs.rows.tensors("pairs"),
-            "clusters.words": pack(list(self.clusters)),
-            "clusters.names": pack(names),
-            "clusters.rows": np.array(rows, dtype=np.int16).reshape(len(rows), -1 if rows else 0),
+            "clusters.words": pack(self.clusters.words),
+            "clusters.classes": self.clusters.classes.astype(np.int16),
             "transition": self.transition,
             "initial": self.initial,
             "final": self.final,
@@ -238,7 +235,6 @@ def load(folder: Folder) -> CRFTagger:
 
     Raises:
         Failure: a tensor is missing or of the wrong shape.
-
     """
     config, tensors = folder.parameters, folder.tensors
     labels = tuple(config["labels"])
@@ -248,8 +244,7 @@ def load(folder: Folder) -> CRFTagger:
     words = unpack(take(tensors, "pairs.words", None))
     ends = take(tensors, "pairs.ends", None, 2).astype(np.int64)
     clustered = unpack(take(tensors, "clusters.words", None))
-    names = unpack(take(tensors, "clusters.names", None))
-    rows = take(tensors, "clusters.rows", len(clustered), None)
+    classes = take(tensors, "clusters.classes", len(clustered), None)
     return CRFTagger(
         labels,
         Weights(center, Rounded.load(tensors, "center", len(center), tags)),
@@ -260,7 +255,7 @@ def load(folder: Folder) -> CRFTagger:
             take(tensors, "initial", tags),
             take(tensors, "final", tags),
         ),
-        {word: tuple(names[i] for i in row) for word, row in zip(clustered, rows.tolist(), strict=True)},
+        Clusters(clustered, classes, {}),
         config["recipe"],
     )
 
@@ -270,20 +265,19 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
 
     Raises:
         Failure: no sentence, one tag only, or no such cluster model.
-
     """
     import torch
 
     from seqcli.models.crf.learner import Bags, Corpus, FeatureCRF, Schedule, fit
 
     labels, gold = label_ids(train.tags)
-    clusters = read_clusters(recipe.clusters)
+    word_classes = read_clusters(recipe.clusters)
     words = [BOUNDARY, *dict.fromkeys(train.tokens)]
     index = {word: i for i, word in enumerate(words)}
     types = np.array([index[word] for word in train.tokens], dtype=np.int64)
     often = np.bincount(types, minlength=len(words))
     often[EDGE] = len(train.lengths)
-    described = [describe(word, clusters) for word in words]
+    described = [describe(word, word_classes.of(word)) for word in words]
     center, center_rows = number([features.center for features in described], often, 1)
     near, near_rows = number([features.near for features in described], often, recipe.near)
     place, padded = pad(types, train.lengths)
@@ -304,7 +298,7 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
         Weights.of(near, learned["near"], recipe.prune),
         Pairs.of(paired, pairs, learned["pairs"][:-1], recipe.prune),
         (learned["transition"], learned["initial"], learned["final"]),
-        clusters,
+        word_classes,
         asdict(recipe),
     )
 
@@ -333,7 +327,6 @@ def frequent_pairs(words: Sequence[str], padded: IntArray, place: IntArray, leas
 
     Returns:
         the words; the pairs as sorted keys left * words + right (M,); each word's rows before and after, (2, N), M for none.
-
     """
     lower = list(dict.fromkeys(word.lower() for word in words))
     index = {word: i for i, word in enumerate(lower)}
@@ -346,13 +339,11 @@ def frequent_pairs(words: Sequence[str], padded: IntArray, place: IntArray, leas
     return lower, known, row
 
 
-def read_clusters(path: str) -> dict[str, tuple[str, ...]]:
+def read_clusters(path: str) -> Clusters:
     """The clusters in a model folder; none where no folder is named."""
     if not path:
-        return {}
-    from seqcli.models import clusters
-
+        return Clusters([], np.empty((0, 0), np.int64), {})
     found = folders.read(Path(path))
     if found.config["model"] != "clusters":
         raise Failure(f"{path} holds {found.config['model']!r}, not word clusters", hint="seq train clusters")
-    return clusters.load(found).features()
+    return clusters.load(found)

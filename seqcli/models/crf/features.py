@@ -3,14 +3,14 @@
 Every feature here is a function of the word type alone. That is what makes the tagger fast: a type is described once, its feature
 weights are summed to one row of scores, and from then on tagging is looking rows up.
 
->>> describe("Walking", {}).center[:4]
+>>> describe("Walking").center[:4]
 ['w=Walking', 'l=walking', 'x=Xx', 's1=g']
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 BOUNDARY = "\n"  # the type that stands before the first word and after the last: no word contains it
@@ -53,8 +53,8 @@ def shape(word: str) -> str:
     return REPEAT.sub(r"\1", word.translate(SHAPES))[:8]
 
 
-def describe(word: str, clusters: Mapping[str, tuple[str, ...]]) -> Features:
-    """The features of a word type, by name."""
+def describe(word: str, classes: Sequence[str] = ()) -> Features:
+    """The features of a word type, by name; `classes` are those of its clusters."""
     if word == BOUNDARY:
         return Features([], ["edge"])
     lower = word.lower()
@@ -70,7 +70,4 @@ def describe(word: str, clusters: Mapping[str, tuple[str, ...]]) -> Features:
         center.append("hyphen")
     if size > 1 and lower != word:
         center.append("upper" if word.isupper() else "mixed")
-    for name in clusters.get(lower, ()):
-        center.append(name)
-        near.append(name)
-    return Features(center, near)
+    return Features([*center, *classes], [*near, *classes])

@@ -1,0 +1,12 @@
+"""`python -m tests.bench [NAME]...`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+BENCHES = ("start", "chain", "hmm", "tagging")
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or BENCHES:
+        importlib.import_module(f"tests.bench.{name}").main()
