@@ -44,7 +44,6 @@ def read(lines: Iterable[str], name: str = "<input>", first_line: int = 1) -> It
 
     Raises:
         Failure: a row without ten columns, an id that is out of order or not a number, an empty form; names file and line.
-
     """
     pending: list[str] = []
     start = first_line
@@ -114,7 +113,7 @@ def retag(sentences: Sequence[Sentence], tagging: Tagging, column: str = "upos")
     """The sentences as text again, all as it was but for the tags (and `Prob=` in MISC where posteriors were asked for)."""
     field = COLUMN[column]
     tags = tagging.tags()
-    best = None if tagging.proba is None else tagging.proba.max(axis=1).tolist()
+    best = tagging.confidence()
     out: list[str] = []
     position = 0
     for sentence in sentences:
@@ -140,7 +139,7 @@ def from_text(batch: Batch, tagging: Tagging, column: str = "upos", first_line: 
     assert batch.spans is not None
     spans = batch.spans().tolist()
     joined = [False] * len(spans) if batch.joined is None else batch.joined.tolist()
-    best = None if tagging.proba is None else tagging.proba.max(axis=1).tolist()
+    best = tagging.confidence()
     tags, lengths = tagging.tags(), iter(batch.lengths.tolist())
     before, after = "\t_" * (COLUMN[column] - 2), "\t_" * (8 - COLUMN[column])
     out: list[str] = []

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from seqcli.data.examples import AnyArray
 from seqcli.errors import Failure, nearest
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -29,7 +29,7 @@ class Folder:
 
     path: Path
     config: dict[str, Any]
-    tensors: dict[str, npt.NDArray[Any]]
+    tensors: dict[str, AnyArray]
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -55,7 +55,6 @@ def find(model: str) -> Path:
 
     Raises:
         Failure: neither; names the nearest shipped model.
-
     """
     path = Path(model)
     if path.is_dir():
@@ -72,7 +71,6 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises:
         Failure: missing, not JSON, or without the keys that every model has.
-
     """
     try:
         config = json.loads((path / CONFIG).read_bytes())
@@ -90,7 +88,6 @@ def read(path: Path) -> Folder:
 
     Raises:
         Failure: a file is missing, truncated or not what it should be; says which.
-
     """
     from safetensors import SafetensorError, safe_open
 
@@ -106,12 +103,11 @@ def read(path: Path) -> Folder:
     return Folder(path, config, tensors)
 
 
-def take(tensors: Mapping[str, npt.NDArray[Any]], name: str, *shape: int | None) -> npt.NDArray[Any]:
+def take(tensors: Mapping[str, AnyArray], name: str, *shape: int | None) -> AnyArray:
     """A tensor of a given shape; None stands for any size.
 
     Raises:
         Failure: it is not there, or of another shape.
-
     """
     if name not in tensors:
         raise Failure(f"{WEIGHTS} lacks the tensor {name!r}", hint=f"it has: {', '.join(sorted(tensors)) or 'none'}")
@@ -127,7 +123,6 @@ def check_free(path: Path, force: bool) -> None:
 
     Raises:
         Failure: the place is taken and `force` is not given, or what stands there is no model; or there is no such parent.
-
     """
     if not path.resolve().parent.is_dir():
         raise Failure(f"cannot write {path}: {path.parent} is not a folder")
@@ -142,7 +137,7 @@ def check_free(path: Path, force: bool) -> None:
 def write(
     path: Path,
     config: Mapping[str, Any],
-    tensors: Mapping[str, npt.NDArray[Any]],
+    tensors: Mapping[str, AnyArray],
     files: Mapping[str, str],
     force: bool = False,
 ) -> None:
@@ -150,7 +145,6 @@ def write(
 
     Raises:
         Failure: as `check_free`, or the disk cannot take it.
-
     """
     from safetensors.numpy import save
 
@@ -161,23 +155,34 @@ def write(
         try:
             arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
             write_file(beside / WEIGHTS, save(arrays))
-            write_file(beside / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
+            write_file(beside / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
             for name, text in files.items():
-                write_file(beside / name, text.encode("utf-8", "surrogatepass"))
+                write_file(beside / name, text.encode("utf-8", "backslashreplace"))
             mask = os.umask(0)
             os.umask(mask)
             beside.chmod(0o777 & ~mask)
-            old = None
-            if target.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-                target.rename(old / target.name)
-            beside.rename(target)
-            if old is not None:
-                shutil.rmtree(old)
+            put(beside, target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def put(new: Path, target: Path) -> None:
+    """Rename a folder to its place; what stood there goes, but not before."""
+    if not target.exists():
+        new.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    try:
+        target.rename(old / target.name)
+        try:
+            new.rename(target)
+        except BaseException:
+            (old / target.name).rename(target)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -23,7 +23,6 @@ def parse(lines: Iterable[str], name: str = "<input>", first_line: int = 1) -> l
 
     Raises:
         Failure: a line that is not JSON or has neither `tokens` nor `text`; names file and line.
-
     """
     objects: list[dict[str, Any]] = []
     for number, line in enumerate(lines, first_line):
@@ -37,6 +36,8 @@ def parse(lines: Iterable[str], name: str = "<input>", first_line: int = 1) -> l
             raise Failure(f"{name}, line {number}: `tokens` must be a list of words")
         if not isinstance(value, dict) or (tokens is None and not isinstance(value.get("text"), str)):
             raise Failure(f"{name}, line {number}: expected an object with `text` or `tokens`")
+        if tokens is None:
+            value.pop("tokens", None)
         objects.append(value)
     return objects
 

@@ -8,11 +8,12 @@ r"""Plain text: words separated by blanks in, `The/DET cat/NOUN` out, a line a l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 
 from seqcli.data.examples import Batch, IntArray, Tagging
+from seqcli.errors import Failure
 
 
 def pretokenized(lines: Sequence[str]) -> Batch:
@@ -37,27 +38,34 @@ def find_spans(lines: Sequence[str], words: Sequence[Sequence[str]]) -> IntArray
 
 def write(batch: Batch, tagging: Tagging) -> str:
     """A line a record: `word/TAG`, or `word/TAG/0.987` where posteriors were asked for; a blank record is a blank line."""
+    if "\n" in "".join(batch.tokens):  # only JSON can bring one
+        raise Failure("a word holds a line end, which text cannot", hint="use -f jsonl")
     if tagging.nbest is not None:
         return write_nbest(batch, tagging)
     ends = record_ends(batch)
-    if tagging.proba is None:
+    best = tagging.confidence()
+    if best is None:
         return join(batch.tokens, tagging, [f"/{label} " for label in tagging.labels], ends)
-    best = np.take_along_axis(tagging.proba, tagging.ids[:, None], axis=1)[:, 0].tolist()
     words = [f"{word}/{tag}/{p:.4f}" for word, tag, p in zip(batch.tokens, tagging.tags(), best, strict=True)]
     starts = [0, *ends[:-1].tolist()]
     return "".join(" ".join(words[a:b]) + "\n" for a, b in zip(starts, ends.tolist(), strict=True))
 
 
 def write_nbest(batch: Batch, tagging: Tagging) -> str:
-    """For each sentence its taggings, best first, one a line: log-probability, tab, `word/TAG` …; a blank line after each."""
+    """For each sentence its taggings, best first, one a line: log-probability, tab, `word/TAG` …; a blank line after each.
+
+    A blank record is a blank line.
+    """
     assert tagging.nbest is not None
-    out: list[str] = []
+    sentences: list[str] = []
     for words, found in zip(batch.split(batch.tokens), tagging.nbest, strict=True):
+        lines = []
         for score, path in found:
             tagged = " ".join(f"{w}/{tagging.labels[i]}" for w, i in zip(words, path.tolist(), strict=True))
-            out.append(f"{score:.6f}\t{tagged}\n")
-        out.append("\n")
-    return "".join(out)
+            lines.append(f"{score:.6f}\t{tagged}\n")
+        sentences.append("".join(lines) + "\n")
+    left = iter(sentences)
+    return "".join("".join(islice(left, count)) or "\n" for count in batch.sentences.tolist())
 
 
 def record_ends(batch: Batch) -> IntArray:

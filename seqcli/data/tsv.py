@@ -20,6 +20,7 @@ from itertools import islice
 import numpy as np
 
 from seqcli.data.examples import Batch, Tagging
+from seqcli.data.text import join, record_ends
 from seqcli.errors import Failure
 
 
@@ -77,13 +78,14 @@ def write(batch: Batch, tagging: Tagging) -> str:
     Posteriors, where asked for, make a third column. A token that is empty or holds a tab or a line end raises Failure.
     """
     refuse_separators(batch.tokens)
-    columns = [batch.tokens, tagging.tags()]
-    if tagging.proba is not None:
-        best = np.take_along_axis(tagging.proba, tagging.ids[:, None], axis=1)[:, 0]  # (N,)
-        columns.append([f"{p:.4f}" for p in best.tolist()])
-    rows = list(map("\t".join, zip(*columns, strict=True)))
-    sentences = ("\n".join([*part, "", ""]) for part in batch.split(rows))
-    return "".join("".join(islice(sentences, count)) if count else "\n" for count in batch.sentences.tolist())
+    best = tagging.confidence()
+    if best is None:
+        blank = record_ends(batch)[batch.sentences == 0]
+        ends = np.sort(np.concatenate([np.cumsum(batch.lengths), blank]))
+        return join(batch.tokens, tagging, [f"\t{label}\n" for label in tagging.labels], ends, end="\n\n")
+    rows = [f"{word}\t{tag}\t{p:.4f}\n" for word, tag, p in zip(batch.tokens, tagging.tags(), best, strict=True)]
+    sentences = ("".join(part) + "\n" for part in batch.split(rows))
+    return "".join("".join(islice(sentences, count)) or "\n" for count in batch.sentences.tolist())
 
 
 def refuse_separators(tokens: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import MutableSequence, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seqcli.data.examples import BoolArray, IntArray
 from seqcli.text.chunk import ENDS
 from seqcli.text.english_bits import (
     ABBREVIATION,
@@ -56,9 +56,6 @@ from seqcli.text.english_bits import (
     I,
 )
 
-Int64s = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-
 _NOT_PLAIN = STOP | DOTS | TITLE | NUMBER_FOLLOWS | ABBREVIATION | INITIAL | COMMA | COLON | NO_END | CLOSED | BULLET
 _LONGEST_TITLE = 6  # words of a title, where only "I" tells that a sentence begins after it
 
@@ -73,7 +70,7 @@ def inner_ends(words: Sequence[str], marks: MutableSequence[int]) -> None:
             marks[place] |= ENDS
 
 
-def read_neighbours(bits: Int64s, line_end: Bools) -> tuple[Bools, Bools]:
+def read_neighbours(bits: IntArray, line_end: BoolArray) -> tuple[BoolArray, BoolArray]:
     """Where sentences end, and which chunks have their other reading: two (T,) arrays for T chunks.
 
     `bits` (T,) is how the chunks begin and end, `line_end` (T,) whether a line ends after the chunk.
@@ -92,7 +89,7 @@ def read_neighbours(bits: Int64s, line_end: Bools) -> tuple[Bools, Bools]:
 class _Around:
     """The bits of T chunks and of those near them in the line; every answer is a (T,) array."""
 
-    def __init__(self, bits: Int64s, line_end: Bools) -> None:
+    def __init__(self, bits: IntArray, line_end: BoolArray) -> None:
         self._near = [bits]  # of the chunk 0, 1, 2, 3 places on; 0 beyond the line
         self._line_end = line_end
         for _ in range(3):
@@ -101,24 +98,24 @@ class _Around:
         self.name = self.plain & self.has(NAME)
         self.upper = self.next(UPPER)
 
-    def has(self, mask: int, ahead: int = 0) -> Bools:
+    def has(self, mask: int, ahead: int = 0) -> BoolArray:
         """Whether the chunk, or the one so many places on, has any of the bits."""
-        found: Bools = (self._near[ahead] & mask) != 0
+        found: BoolArray = (self._near[ahead] & mask) != 0
         return found
 
-    def next(self, mask: int) -> Bools:
+    def next(self, mask: int) -> BoolArray:
         return self.has(mask, 1)
 
-    def before(self, flags: Bools) -> Bools:
+    def before(self, flags: BoolArray) -> BoolArray:
         """The flag of the chunk before; False at the start of a line."""
         return np.append(False, flags[:-1] & ~self._line_end[:-1])
 
-    def starts(self, ends: Bools) -> Bools:
+    def starts(self, ends: BoolArray) -> BoolArray:
         """Whether a sentence starts with the chunk."""
         return np.append(True, ends[:-1] | self._line_end[:-1])
 
 
-def _stops(a: _Around) -> Bools:
+def _stops(a: _Around) -> BoolArray:
     """A stop in its place."""
     ends = a.has(STOP) & ~(a.has(CLOSED) & a.next(LOWER)) & ~a.next(GOES_ON)  # "What?" he said
     ends |= a.has(DOTS) & a.next(UPPER | DIGIT)
@@ -127,14 +124,14 @@ def _stops(a: _Around) -> Bools:
     return ends & ~(a.has(LIST_NUMBER) & a.starts(ends))
 
 
-def _starters(a: _Around) -> Bools:
+def _starters(a: _Around) -> BoolArray:
     """No stop, but what begins a sentence, a list item or another kind of text follows."""
     ends = a.plain & a.next(STARTER) & ~(a.has(CAPITALS) & a.next(SHOUT))
     ends |= (a.has(ADDRESS) & ~a.next(SHOUT) | a.has(SMILEY)) & a.upper
     return ends | a.plain & (a.has(ADDRESS) & a.next(BULLET | TO_ADDRESS) | a.next(ITEM | FIELD | RULE) | a.has(RULE))
 
 
-def _headers(a: _Around, ends: Bools) -> Bools:
+def _headers(a: _Around, ends: BoolArray) -> BoolArray:
     """The headers of mail: Ann Lee 03/15/2001 04:11 PM."""
     found = a.plain & a.next(DATE) & a.has(CLOCK, 2)
     found |= a.has(MERIDIEM) & a.before(a.before(a.has(DATE)))
@@ -143,7 +140,7 @@ def _headers(a: _Around, ends: Bools) -> Bools:
     return found | before_name & a.starts(ends)
 
 
-def _greetings(a: _Around, ends: Bools) -> Bools:
+def _greetings(a: _Around, ends: BoolArray) -> BoolArray:
     """Dear Ann, | Thanks, | Best regards | Bob | Ann: |"""
     thanked = (a.has(SIGN_OFF) & ~a.has(CLOSED | QUOTE)) | (a.has(YOU) & a.before(a.has(THANK)))
     found = thanked & a.upper & ~a.next(I | STOP)  # not "Thanks, I will", nor "Thanks, Bob."
@@ -160,7 +157,7 @@ def _greetings(a: _Around, ends: Bools) -> Bools:
     return found | a.has(BULLET) & a.before(start & a.name) & a.next(STARTER | I)
 
 
-def _titles(a: _Around, ends: Bools) -> Bools:
+def _titles(a: _Around, ends: BoolArray) -> BoolArray:
     """A short first sentence of the line before "I", or the name of who signs."""
     line_start = a.starts(np.zeros_like(ends))
     place = np.arange(len(ends))

@@ -27,16 +27,13 @@ from itertools import chain
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seqcli.data.examples import BoolArray, IntArray
 from seqcli.text import english, unicode
 from seqcli.text.chunk import ENDS, JOINED, Chunk
 
 _BLOCK = 1 << 20  # characters of text worked on at once: the arrays of a block stay in the processor's cache
 _TABLE = 1 << 21  # characters of chunks held in the table before it starts afresh, some 200 thousand chunks
-
-Int64s = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +44,12 @@ class Segmentation:
     """
 
     tokens: list[str]  # N words, those of all lines one after another
-    lengths: Int64s  # (B,) words in each sentence, every one > 0
-    sentences: Int64s  # (R,) sentences in each line, 0 for a blank line
-    joined: Bools  # (N,) the word belongs to the same multi-word token as the one before it: do|n't, I|'m
+    lengths: IntArray  # (B,) words in each sentence, every one > 0
+    sentences: IntArray  # (R,) sentences in each line, 0 for a blank line
+    joined: BoolArray  # (N,) the word belongs to the same multi-word token as the one before it: do|n't, I|'m
     lines: Sequence[str]  # R lines
 
-    def spans(self) -> Int64s:
+    def spans(self) -> IntArray:
         """The (N, 2) start and end character of each word in its line, computed when asked for."""
         text = "".join(self.lines)
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -86,7 +83,7 @@ class RuleSegmenter:
         self.language = language
         rules = english if language == "en" else unicode
         self._table = _Table(rules.read_chunk)
-        self._read_neighbours: Callable[[Int64s, Bools], tuple[Bools, Bools]] = rules.read_neighbours
+        self._read_neighbours: Callable[[IntArray, BoolArray], tuple[BoolArray, BoolArray]] = rules.read_neighbours
 
     def segment(self, lines: Sequence[str]) -> Segmentation:
         """Segment R lines; a line holds no line break, and its end ends a sentence."""
@@ -101,7 +98,7 @@ class RuleSegmenter:
             lines,
         )
 
-    def _segment_block(self, lines: Sequence[str], tokens: list[str]) -> tuple[Int64s, Int64s, Bools]:
+    def _segment_block(self, lines: Sequence[str], tokens: list[str]) -> tuple[IntArray, IntArray, BoolArray]:
         """Segment some lines, add their words to `tokens`; return lengths, sentences and joined of these lines."""
         rows = [line.split() for line in lines]
         sizes = np.fromiter(map(len, rows), np.int64, len(rows))
@@ -150,7 +147,7 @@ class _Table:
         self.other = array("q")  # the number of its other reading, mostly its own
         self.marks = array("b")  # JOINED and ENDS of every word of every chunk
 
-    def look_up(self, chunks: Iterator[str], total: int) -> Int64s:
+    def look_up(self, chunks: Iterator[str], total: int) -> IntArray:
         """The numbers of `total` chunks, valid until the next call."""
         if self._held > _TABLE:
             self._clear()
@@ -200,6 +197,6 @@ def _blocks(lines: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 @cache
-def _white_space() -> Bools:
+def _white_space() -> BoolArray:
     """Whether `str.split` cuts at a code point; beyond the end of the array it never does."""
     return np.array([chr(code).isspace() for code in range(0x3002)])

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seqcli.data.examples import BoolArray, IntArray
 from seqcli.text.chunk import ENDS, Chunk
 
 # The class of a character, an ASCII letter, so that a short pattern over the classes finds the words.
@@ -48,9 +48,7 @@ def read_chunk(text: str) -> Chunk:
     return Chunk(tuple(words), _inner_ends(words), _bits(words))
 
 
-def read_neighbours(
-    bits: NDArray[np.int64], line_end: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def read_neighbours(bits: IntArray, line_end: BoolArray) -> tuple[BoolArray, BoolArray]:
     """Where sentences end, and which chunks have their other reading (none): two (T,) arrays for T chunks."""
     lower_follows = np.append(bits[1:] & _STARTS_LOWER, 0) != 0
     ends = line_end | ((bits & _ENDS_FIRMLY) != 0) | (((bits & _ENDS) != 0) & ~lower_follows)
@@ -109,9 +107,7 @@ def _pattern() -> re.Pattern[str]:
 
 @cache
 def _foreign() -> re.Pattern[str]:
-    return re.compile(
-        "[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ud7ff\uf900-\ufdff\ufe70-\uffef\U00010000-\U0001bfff\U00020000-\U0003ffff]"
-    )
+    return re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ud7ff\uf900-\ufdff\ufe70-\uffef\U00010000-\U0001bfff\U00020000-\U0003ffff]")
 
 
 class _Classes(dict[int, str]):

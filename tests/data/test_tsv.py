@@ -9,7 +9,7 @@ from seqcli.data import tsv
 from seqcli.data.examples import Batch, Tagging
 from seqcli.errors import Failure
 
-words = st.text(st.characters(blacklist_characters="\t\n\r", blacklist_categories=("Cs",)), min_size=1, max_size=6)
+words = st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"]), min_size=1, max_size=6)
 sentences = st.lists(st.lists(words, min_size=1, max_size=4), max_size=4)
 
 
