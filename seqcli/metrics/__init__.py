@@ -9,7 +9,7 @@ imported when one of its metrics is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from seqcli.errors import UsageFailure, nearest
 
 if TYPE_CHECKING:
-    from seqcli.metrics.corpus import Part
     from seqcli.metrics.report import Evaluation
 
 
@@ -49,13 +48,13 @@ class Request:
 
     reference: Path
     systems: Sequence[Path]
-    read: Callable[[Path], Iterator[Part]]  # whole sentences of a file at a time
     metrics: tuple[str, ...] = ()  # none: what suits the files
     column: str = "upos"
     train: Sequence[Path] = ()  # words that do not occur here are unknown
     confusions: int = 10
     resamples: int = 1000  # 0: no intervals
     seed: int = 12345
+    errors: str = "strict"  # or replace: what becomes of invalid UTF-8
 
 
 def family_of(names: Sequence[str]) -> Family:
@@ -69,9 +68,7 @@ def family_of(names: Sequence[str]) -> Family:
     families = [find(name) for name in names] or [FAMILIES["tags"]]
     for name, family in zip(names, families, strict=False):
         if family is not families[0]:
-            raise UsageFailure(
-                f"--metric {names[0]},{name}: these read different kinds of files", hint="ask for one kind"
-            )
+            raise UsageFailure(f"--metric {names[0]},{name}: these read different kinds of files", hint="ask for one kind")
     return families[0]
 
 

@@ -11,14 +11,16 @@ is one look-up in a table, and what stays in memory is a few integers a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from seqcli.data import conllu, tsv
+from seqcli.data.blocks import blocks
 from seqcli.data.examples import BoolArray, IntArray
 from seqcli.errors import Failure
 
@@ -81,6 +83,12 @@ class Corpus:
         )
 
 
+def read(path: Path, errors: str = "strict") -> Iterator[Part]:
+    """A file (`-` is standard input), some whole sentences at a time."""
+    for block in blocks([path], end=b"\n\n"):
+        yield Part(block.lines(errors), block.name, block.first_line)
+
+
 def collect(parts: Iterable[Part], column: str, forms: Vocabulary, tags: Vocabulary) -> Corpus:
     """One file, CoNLL-U or `token<TAB>tag` as its first row says; `column` is where the tag stands in CoNLL-U.
 
@@ -92,18 +100,16 @@ def collect(parts: Iterable[Part], column: str, forms: Vocabulary, tags: Vocabul
     for lines, name, first_line in parts:
         if kind is None:
             kind = is_conllu(lines)
-        if kind:
-            corpora.append(from_conllu(name, list(conllu.read(lines, name, first_line)), column, forms, tags))
-        else:
+        if kind is False:
             corpora.append(from_tsv(name, list(tsv.read(lines, name, first_line)), forms, tags))
+        else:
+            corpora.append(from_conllu(name, list(conllu.read(lines, name, first_line)), column, forms, tags))
     if not any(len(corpus.forms) for corpus in corpora):
         raise Failure(f"{name}: no tagged words", hint="expected CoNLL-U, or token, tab, tag")
     return join(corpora)
 
 
-def from_conllu(
-    name: str, sentences: Sequence[conllu.Sentence], column: str, forms: Vocabulary, tags: Vocabulary
-) -> Corpus:
+def from_conllu(name: str, sentences: Sequence[conllu.Sentence], column: str, forms: Vocabulary, tags: Vocabulary) -> Corpus:
     """The syntactic words; comments and empty nodes are left out, multi-word tokens become `multiword`."""
     at = conllu.COLUMN[column]
     rows = [sentence.lines[row].split("\t", at + 1) for sentence in sentences for row in sentence.words]

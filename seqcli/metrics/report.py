@@ -96,12 +96,13 @@ def by_line(evaluations: Sequence[Evaluation], as_objects: bool) -> Iterator[str
 
 
 def text(evaluations: Sequence[Evaluation], details: bool) -> Iterator[str]:
-    """A report: several systems side by side; each in full where there is only one, or where `details` are wanted."""
-    if len(evaluations) > 1:
+    """A report: several systems side by side; in full where there is one, `details` are wanted, or there is nothing else."""
+    compared = len(evaluations) > 1 and bool(evaluations[0].headline)
+    if compared:
         yield from side_by_side(evaluations)
-    if len(evaluations) == 1 or details:
+    if details or not compared:
         for position, evaluation in enumerate(evaluations):
-            if position or len(evaluations) > 1:
+            if position or compared:
                 yield ""
             yield evaluation.about
             yield from headline(evaluation.headline)
@@ -116,10 +117,7 @@ def headline(scores: Sequence[Score]) -> Iterator[str]:
     """One row a metric."""
     keys = [key for key in COUNTS if any(key in score.counts for score in scores)]
     rows = [["metric", "score", "95 % interval", *("of" if key == "n" else key for key in keys)]]
-    rows += [
-        [score.name, number(score.score), interval(score), *(cell(score.counts.get(key)) for key in keys)]
-        for score in scores
-    ]
+    rows += [[score.name, number(score.score), interval(score), *(cell(score.counts.get(key)) for key in keys)] for score in scores]
     if scores:
         yield ""
         yield align(rows)
@@ -131,18 +129,13 @@ def cell(value: object) -> str:
 
 
 def side_by_side(evaluations: Sequence[Evaluation]) -> Iterator[str]:
-    """One row a system, one column a headline metric, its interval beneath the same heading."""
+    """One row a system, one column a headline metric; the first has its interval, for the others there is JSON."""
     names = [score.name for score in evaluations[0].headline]
-    rows = [["system", *names]]
+    rows = [["system", *names[:1], *["95 % interval" for _ in names[:1]], *names[1:]]]
     for evaluation in evaluations:
-        found = {score.name: score for score in evaluation.headline}
-        rows.append([evaluation.system, *(with_interval(found[name]) for name in names)])
-    yield align(rows, left=range(len(rows[0])))
-
-
-def with_interval(score: Score) -> str:
-    """Score and interval, `95.07 (94.71–95.41)`."""
-    return number(score.score) if math.isnan(score.low) else f"{number(score.score)} ({interval(score)})"
+        scores = [number(score.score) for score in evaluation.headline]
+        rows.append([evaluation.system, *scores[:1], *map(interval, evaluation.headline[:1]), *scores[1:]])
+    yield align(rows)
 
 
 def interval(score: Score) -> str:
@@ -177,8 +170,7 @@ def align(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if i in left else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     )

@@ -139,7 +139,7 @@ class Confusion:
 
 
 def confusions(gold: IntArray, pred: IntArray, forms: IntArray, top: int, examples: int = 3) -> list[Confusion]:
-    """The `top` pairs that cost most; ties go by tag id, and examples that tie by form id.
+    """The `top` pairs that cost most; pairs that tie go by tag id, examples by place.
 
     >>> gold, pred, forms = np.array([0, 0, 0, 1, 2]), np.array([1, 1, 2, 0, 2]), np.array([7, 8, 9, 9, 7])
     >>> confusions(gold, pred, forms, top=1)
@@ -151,8 +151,8 @@ def confusions(gold: IntArray, pred: IntArray, forms: IntArray, top: int, exampl
     counts = np.bincount(which, minlength=len(pairs))
     found: list[Confusion] = []
     for pair in np.argsort(-counts, kind="stable")[:top].tolist():
-        words, times = np.unique(forms[which == pair], return_counts=True)
-        best = np.argsort(-times, kind="stable")[:examples]
+        words, first, times = np.unique(forms[which == pair], return_index=True, return_counts=True)
+        best = np.lexsort((first, -times))[:examples]
         found.append(
             Confusion(
                 int(pairs[pair, 0]),

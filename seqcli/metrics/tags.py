@@ -17,7 +17,7 @@ from seqcli.data.examples import BoolArray, FloatArray, IntArray
 from seqcli.errors import Failure, UsageFailure, nearest
 from seqcli.metrics import Request, bootstrap, tagging
 from seqcli.metrics.alignment import Alignment, align
-from seqcli.metrics.corpus import Corpus, Vocabulary, collect
+from seqcli.metrics.corpus import Corpus, Vocabulary, collect, read
 from seqcli.metrics.report import Evaluation, Score, Segment, Table, interval, number, rounded
 
 CELLS = 1 << 21  # counts of tags by segment that are held at once
@@ -48,18 +48,19 @@ def evaluate(request: Request) -> list[Evaluation]:
     options do not have raises UsageFailure.
     """
     check(request)
+    column, errors = request.column, request.errors
     forms, tags = Vocabulary(), Vocabulary()
-    train = [collect(request.read(path), request.column, forms, Vocabulary()).forms for path in request.train]
-    gold = collect(request.read(request.reference), request.column, forms, tags)
+    train = [collect(read(path, errors), column, forms, Vocabulary()).forms for path in request.train]
+    gold = collect(read(request.reference, errors), column, forms, tags)
     if list(tags) == ["_"]:
-        raise Failure(f"{gold.name}: column {request.column} holds no tags", hint="choose another with --column")
-    systems = [collect(request.read(path), request.column, forms, tags) for path in request.systems]
+        raise Failure(f"{gold.name}: column {column} holds no tags", hint="choose another with --column")
+    systems = [collect(read(path, errors), column, forms, tags) for path in request.systems]
     known = None
     if train:
         known = np.zeros(len(forms), dtype=np.bool_)  # (V,)
         known[np.concatenate(train)] = True
         known = known[gold.forms]  # (N,)
-    comparisons = [compare(gold, pred, known, forms, request.column) for pred in systems]
+    comparisons = [compare(gold, pred, known, forms, column) for pred in systems]
     resegmented = not all(comparison.alignment.same for comparison in comparisons)
     scorer = Scorer(request, gold, tuple(forms), tuple(tags), resegmented)
     return [scorer.evaluation(comparison) for comparison in comparisons]
@@ -109,11 +110,11 @@ def right_sentences(gold: Corpus, pred: Corpus, found: Alignment, right: BoolArr
 
 def counts_of_tags(comparison: Comparison, tags: IntArray, K: int) -> IntArray:
     """Counts of some of K tags by segment, (S, tags, 3)."""
-    S, others = len(comparison.alignment.first), len(tags)
-    place = np.full(K, others)  # the other tags share one more row
-    place[tags] = np.arange(others)
-    gold, pred = place[comparison.gold], place[comparison.pred]
-    return tagging.segment_tag_counts(gold, pred, comparison.alignment.segment, S, others + 1)[:, :others]
+    S, rest = len(comparison.alignment.first), len(tags)
+    row = np.full(K, rest)  # the other tags share one more row
+    row[tags] = np.arange(rest)
+    gold, pred = row[comparison.gold], row[comparison.pred]
+    return tagging.segment_tag_counts(gold, pred, comparison.alignment.segment, S, rest + 1)[:, :rest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +182,15 @@ class Scorer:
         order = order[totals[order, 1:].any(axis=1)]
         step = max(1, CELLS // len(comparison.alignment.first))
         chunks = [order[start : start + step] for start in range(0, len(order), step)]
-        draws = [self.draws(counts_of_tags(comparison, chunk, len(self.tags))) for chunk in chunks]
-        points, drawn = tagging.f1(totals[order]), np.concatenate(draws, axis=1)  # (K present,), (R, K present)
-        ends = self.ends(drawn, points)
-        scores = [
-            self.score(comparison, f"f1/{self.tags[tag]}", totals[tag], ends[i]) for i, tag in enumerate(order.tolist())
-        ]
+        points = tagging.f1(totals[order])  # (tags that occur,)
+        none = np.zeros((self.request.resamples, 0))
+        draws = np.concatenate(
+            [none, *(self.draws(counts_of_tags(comparison, chunk, len(self.tags))) for chunk in chunks)], axis=1
+        )  # (R, tags that occur)
+        ends = self.ends(draws, points)
+        scores = [self.score(comparison, f"f1/{self.tags[tag]}", totals[tag], ends[i]) for i, tag in enumerate(order.tolist())]
         mean = tagging.macro(points)
-        low, high = self.ends(tagging.macro(drawn), mean).tolist()
+        low, high = self.ends(tagging.macro(draws), mean).tolist()
         counts: dict[str, Any] = {"tags": len(order)}
         macro = Score(comparison.system, "macro-f1", float(mean), self.signature("macro-f1"), low, high, counts)
         return scores, macro
@@ -246,8 +248,8 @@ class Scorer:
         _, gold, pred = comparison.alignment.words.sum(axis=0).tolist()
         head = f"{self.request.column} of {comparison.system} against {self.reference.name}: {gold} words"
         if comparison.alignment.same:
-            return f"{head} in {len(self.reference.lengths)} sentences, cut alike"
-        return f"{head} against {pred}, cut differently; {len(comparison.gold)} aligned"
+            return f"{head} in {len(self.reference.lengths)} sentences, same segmentation"
+        return f"{head} cut differently, into {pred}; {len(comparison.gold)} aligned"
 
     def segments(self, comparison: Comparison) -> Iterator[Segment]:
         """Each sentence (each stretch that both files have whole) with its right tags."""

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from seqcli.data.blocks import check_readable
 from seqcli.errors import UsageFailure
-from seqcli.terminal import Output, blocks, check_readable, choose, note, nothing_to_read
-
-if TYPE_CHECKING:
-    from seqcli.metrics.corpus import Part
+from seqcli.terminal import Output, choose, note, nothing_to_read
 
 STDIN = Path("-")
 
 
 def score(
     context: typer.Context,
-    reference: Annotated[
-        Path, typer.Argument(metavar="REF", show_default=False, help="What is right: CoNLL-U, or token, tab, tag.")
-    ],
+    reference: Annotated[Path, typer.Argument(metavar="REF", show_default=False, help="What is right: CoNLL-U, or token, tab, tag.")],
     systems: Annotated[list[Path] | None, typer.Argument(metavar="HYP", help="Outputs; none is stdin.")] = None,
     *,
     metric: Annotated[str, typer.Option(help="Only these, comma-separated, in this order.")] = "",
@@ -75,13 +71,13 @@ def score(
     request = Request(
         reference=reference,
         systems=systems,
-        read=lambda path: read(path, errors),
         metrics=tuple(name.strip() for name in metric.split(",") if name.strip()),
         column=column,
         train=train,
         confusions=confusions,
         resamples=0 if brief or by_line else resamples,
         seed=seed,
+        errors=errors,
     )
     evaluations = evaluate(request)
     if by_line:
@@ -99,16 +95,6 @@ def score(
 def check_files(files: Sequence[Path]) -> None:
     """Refuse files that cannot be read before the first is."""
     if files.count(STDIN) > 1:
-        raise UsageFailure(
-            "standard input can be read only once", hint="name files for all but one of REF, HYP, --train"
-        )
+        raise UsageFailure("standard input can be read only once", hint="name files for all but one of REF, HYP, --train")
     for file in files:
         check_readable(file)
-
-
-def read(path: Path, errors: str) -> Iterator[Part]:
-    """A file, some whole sentences at a time."""
-    from seqcli.metrics.corpus import Part
-
-    for block in blocks([path], end=b"\n\n"):
-        yield Part(block.lines(errors), block.name, block.first_line)

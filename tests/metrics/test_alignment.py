@@ -1,6 +1,6 @@
 """Alignment by characters: against sets of spans, against every subsequence, and against examples worked by hand."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -30,15 +30,14 @@ def rows(sentences):
 
 def align_rows(gold, pred):
     forms, tags = Vocabulary(), Vocabulary()
-    corpora = [
-        collect([Part(lines, name, 1)], "upos", forms, tags) for lines, name in ((gold, "gold"), (pred, "pred"))
-    ]
-    return corpora, align(*corpora, forms)
+    a = collect([Part(gold, "gold", 1)], "upos", forms, tags)
+    b = collect([Part(pred, "pred", 1)], "upos", forms, tags)
+    return align(a, b, forms)
 
 
 def aligned(gold, pred):
     """Pairs of words by position, and (correct, gold, predicted) tokens, words and sentences."""
-    _, found = align_rows(rows(gold), rows(pred))
+    found = align_rows(rows(gold), rows(pred))
     pairs = list(zip(found.gold.tolist(), found.pred.tolist(), strict=True))
     return pairs, *(tuple(kind.sum(axis=0).tolist()) for kind in (found.tokens, found.words, found.sentences))
 
@@ -59,8 +58,7 @@ def segmentations(draw):
         parts = cut(text, sentences)
         starts = [0, *sentences]
         return [
-            cut(part, [w - start for w in words if start < w < start + len(part)])
-            for start, part in zip(starts, parts, strict=True)
+            cut(part, [w - start for w in words if start < w < start + len(part)]) for start, part in zip(starts, parts, strict=True)
         ]
 
     return once(), once()
@@ -92,7 +90,7 @@ def test_swapping_the_sides_swaps_precision_and_recall(both):
 
 @given(segmentations())
 def test_segments_are_closed_in_both_files(both):
-    _, found = align_rows(*map(rows, both))
+    found = align_rows(*map(rows, both))
     ends = [np.cumsum([len("".join(sentence)) for sentence in side]).tolist() for side in both]
     assert len(found.first) == len(set(ends[0]) & set(ends[1]))
     assert (found.sentences[:, 1:] > 0).all()
@@ -104,10 +102,58 @@ def test_no_common_subsequence_is_longer(a, b):
     found = common_subsequence(a, b)
     assert [a[i] for i, _ in found] == [b[j] for _, j in found]
     assert found == sorted(found)
-    assert all(x[0] < y[0] and x[1] < y[1] for x, y in zip(found, found[1:], strict=False))
+    assert all(x[0] < y[0] and x[1] < y[1] for x, y in pairwise(found))
     everything = {tuple(b[j] for j in picked) for n in range(len(b) + 1) for picked in combinations(range(len(b)), n)}
     longest = max(n for n in range(len(a) + 1) if everything & set(combinations(a, n)))
     assert len(found) == longest
+
+
+@st.composite
+def contracted(draw):
+    """One text cut in two ways into tokens, some of them multi-word tokens of any words."""
+    text = "".join(draw(st.lists(st.sampled_from("ab"), min_size=2, max_size=9)))
+    words = st.lists(st.sampled_from(["a", "b", "A", "ab", "ba"]), min_size=1, max_size=3)
+
+    def once():
+        tokens = cut(text, sorted(draw(st.sets(st.integers(1, len(text) - 1)))))
+        return [[(token, draw(words)) if draw(st.booleans()) else token for token in tokens]]
+
+    return once(), once()
+
+
+def words_with_spans(sentences):
+    """(start, end, form, is in a multi-word token) of every word."""
+    start, found = 0, []
+    for token in sentences[0]:
+        surface, words = (token, [token]) if isinstance(token, str) else token
+        found += [(start, start + len(surface), word.lower(), not isinstance(token, str)) for word in words]
+        start += len(surface)
+    return found
+
+
+def longest(a, b):
+    if not a or not b:
+        return 0
+    return 1 + longest(a[1:], b[1:]) if a[0] == b[0] else max(longest(a[1:], b), longest(a, b[1:]))
+
+
+def merged(spans):
+    """The spans, those that overlap made one until none do."""
+    for a, b in combinations(spans, 2):
+        if a[0] < b[1] and b[0] < a[1]:
+            return merged((spans - {a, b}) | {(min(a[0], b[0]), max(a[1], b[1]))})
+    return spans
+
+
+@given(contracted())
+def test_regions_by_their_definition(both):
+    sides = [words_with_spans(side) for side in both]
+    expected = len(set.intersection(*({(a, b) for a, b, _, multiword in side if not multiword} for side in sides)))
+    for start, end in merged({(a, b) for side in sides for a, b, _, multiword in side if multiword}):
+        expected += longest(*([form for a, b, form, _ in side if start <= a and b <= end] for side in sides))
+    pairs, _, words, _ = aligned(*both)
+    assert words == (expected, len(sides[0]), len(sides[1]))
+    assert all(x[0] < y[0] and x[1] < y[1] for x, y in pairwise(pairs))
 
 
 @pytest.mark.parametrize(
@@ -156,11 +202,9 @@ def test_whitespace_inside_tokens_is_dropped():
 def test_different_text_says_where():
     with pytest.raises(Failure) as caught:
         aligned([["ab", "cd"], ["ef"]], [["abc", "d"], ["x"]])
-    assert str(caught.value).startswith(
-        "the texts differ: gold, line 4 has 'ef' after 'abcd', but pred, line 4 has 'x' after 'abcd'"
-    )
+    assert str(caught.value).startswith("the texts differ: gold, line 4 has 'ef' after 'abcd', but pred, line 4 has 'x' after 'abcd'")
     with pytest.raises(Failure, match="gold ends after line 2 with 'abcd', but pred, line 2 has 'ef' after 'abcd'"):
-        aligned([["ab", "cd"]], [["abcd", "ef"]][:1] + [])
+        aligned([["ab", "cd"]], [["abcd", "ef"]])
 
 
 def test_a_token_of_whitespace_only_cannot_be_placed():
@@ -171,6 +215,6 @@ def test_a_token_of_whitespace_only_cannot_be_placed():
 def test_files_without_multiword_tokens_leave_them_open():
     """Words that were given are scored as they are, though a TSV file cannot say that two of them are one token."""
     gold = rows([["a", ("du", ["de", "le"])]])
-    _, found = align_rows(gold, ["a\tX", "de\tX", "le\tX"])
+    found = align_rows(gold, ["a\tX", "de\tX", "le\tX"])
     assert found.same
     assert found.tokens.tolist() == [[2, 2, 2]]
