@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 WITH_VALUE = ("--format", "--separator")
 HEAD = 4096  # bytes of a candidate that are searched for our own name
+TRIED = "SEQCLI_TRIED"  # environment: candidates handed over to, lest one of them (a version manager's shim) leads back here
 
 
 def main() -> None:
@@ -19,8 +20,10 @@ def main() -> None:
     arguments = sys.argv[1:]
     if counts(arguments):
         hand_over(arguments)
-    from seqcli.cli import run
-
+    try:
+        from seqcli.cli import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(arguments))
 
 
@@ -66,6 +69,7 @@ def is_number(text: str) -> bool:
     """As C's strtold reads it: decimal, hexadecimal, exponent, infinity."""
     if "_" in text or text != text.rstrip():
         return False
+    text = text.replace(",", ".", 1)  # some languages' decimal point
     try:
         float(text)
     except ValueError:
@@ -79,8 +83,15 @@ def is_number(text: str) -> bool:
 
 def hand_over(arguments: Sequence[str]) -> None:
     """Become the next `seq` on PATH that is not a copy of this program."""
+    tried = os.environ.get(TRIED, "").split(os.pathsep)
     for candidate in others():
-        os.execv(candidate, ["seq", *arguments])
+        if candidate not in tried:
+            tried.append(candidate)
+            os.environ[TRIED] = os.pathsep.join(tried)
+            try:
+                os.execv(candidate, ["seq", *arguments])
+            except OSError:  # not a program after all
+                continue
     sys.stderr.write("seq: numbers are for coreutils' seq, and there is none on PATH (verbs: seq --help)\n")
     sys.exit(1)
 
@@ -90,9 +101,13 @@ def others() -> Iterator[str]:
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         candidate = os.path.join(folder or os.curdir, "seq")
         if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
-            with open(candidate, "rb") as file:
-                if b"seqcli" not in file.read(HEAD):  # however many copies there are, none hands over to another
-                    yield candidate
+            try:
+                with open(candidate, "rb") as file:
+                    ours = b"seqcli" in file.read(HEAD)  # however many copies there are, none hands over to another
+            except OSError:
+                ours = False  # may be run, not read
+            if not ours:
+                yield candidate
 
 
 if __name__ == "__main__":

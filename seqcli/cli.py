@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Annotated
 
 import typer
 from typer.main import get_command
@@ -24,7 +25,6 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="seq",
     help="Sequence modelling on one command line. (With numbers only, `seq 1 10` is coreutils' seq.)",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -36,17 +36,27 @@ app.add_typer(models)
 
 
 @app.callback(invoke_without_command=True)
-def program(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
+def program(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False
+) -> None:
     """Options before the verb."""
     if version:
         sys.stdout.write(f"seq {__version__}\n")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+        raise typer.Exit(2)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code: 0, 1 failure, 2 usage, 130 interrupt. A closed pipe ends silently."""
     debug = "--debug" in arguments
-    signal.signal(signal.SIGTERM, terminate)
+    heed_signals()
+    if sys.stderr is None:  # both are so where the caller has closed them
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stderr.write("seq: standard output is closed\n")
+        return 1
     try:
         code = invoke([argument for argument in arguments if argument != "--debug"])
         sys.stdout.flush()
@@ -82,9 +92,6 @@ def invoke(arguments: list[str]) -> int:
         message = getattr(error, "format_message", None)  # Typer's usage errors; their class has no public name
         if message is None:
             raise
-        if not message():  # no verb was named: the help has been asked for
-            sys.stdout.write(getattr(error, "ctx").get_help() + "\n")  # noqa: B009
-            return 2
         where = getattr(getattr(error, "ctx", None), "command_path", "seq")
         return complain(" ".join(message().split()), getattr(error, "exit_code", 2), where)
     return 0
@@ -119,6 +126,14 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def terminate(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM unwinds like Ctrl-C, so that half-written files go."""
-    sys.exit(128 + signal.SIGTERM)
+def heed_signals() -> None:
+    """Handlers for the signals that end a program, unless the caller has them ignored."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # not every system has both
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, terminate)
+
+
+def terminate(number: int, _frame: FrameType | None) -> None:
+    """SIGTERM and SIGHUP unwind like Ctrl-C, so that half-written files go."""
+    sys.exit(128 + number)

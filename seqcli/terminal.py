@@ -1,184 +1,25 @@
-"""Lines in, records out, progress: everything that touches a stream.
+"""Records out, progress, notes: what touches the terminal. (Input is read by `seqcli.data.blocks`.)
 
-Input is read in blocks of whole records, as bytes, so that a block can be decoded here or in another process; output is
-written in the order of the input, and a file named by `-o` appears whole or not at all.
+Output is written in the order of the input, and a file named by `-o` appears whole or not at all.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import io
 import os
-import select
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, cast
+from typing import IO
 
+from seqcli.data.blocks import Block
 from seqcli.errors import Failure, UsageFailure, nearest
-
-BLOCK = 1 << 20  # bytes read at once when the input keeps up
-GZIP_MAGIC = b"\x1f\x8b"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Whole records of one input, still as bytes."""
-
-    data: bytes
-    name: str  # the file's name, `<stdin>` for standard input
-    first_line: int  # number of its first line in that file, from 1
-
-    def text(self, errors: str = "strict") -> str:
-        """The block decoded.
-
-        Raises:
-            Failure: invalid UTF-8 under `strict`; names file, line and byte in that line.
-
-        """
-        try:
-            return self.data.decode("utf-8", errors)
-        except UnicodeDecodeError as error:
-            line = self.first_line + self.data.count(b"\n", 0, error.start)
-            byte = error.start - (self.data.rfind(b"\n", 0, error.start) + 1) + 1
-            raise Failure(
-                f"{self.name}, line {line}, byte {byte}: not valid UTF-8 (0x{self.data[error.start]:02x})",
-                hint="convert it, or pass --errors replace",
-            ) from None
-
-    def lines(self, errors: str = "strict") -> list[str]:
-        r"""The block's lines without their ends; a trailing `\r` is dropped, and only `\n` ends a line."""
-        text = self.text(errors)
-        lines = text.split("\n")
-        if not lines[-1]:
-            lines.pop()
-        if "\r" in text:
-            lines = [line.removesuffix("\r") for line in lines]
-        return lines
 
 
 def nothing_to_read(files: Sequence[Path]) -> bool:
     """True on a bare terminal with no file named: a verb then shows its help rather than hang."""
     return not files and sys.stdin is not None and sys.stdin.isatty()
-
-
-def blocks(files: Sequence[Path], end: bytes = b"\n", size: int = BLOCK) -> Iterator[Block]:
-    r"""The inputs in blocks that end with `end` (`\n` for lines, `\n\n` for CoNLL-U sentences), or with the input.
-
-    No file, or `-`, is standard input; gzip is recognised by its first bytes. All files are checked before the first is read.
-
-    Raises:
-        Failure: a file that is missing, a folder, unreadable, binary (UTF-16 or with a broken gzip stream).
-
-    """
-    for path in files:
-        check_readable(path)
-    for path in files or [Path("-")]:
-        name = "<stdin>" if str(path) == "-" else str(path)
-        try:
-            with open_input(path) as stream:
-                yield from cut(stream, name, end, size)
-        except (gzip.BadGzipFile, EOFError) as error:
-            raise Failure(f"{name}: broken gzip data: {error}") from None
-
-
-def check_readable(path: Path) -> None:
-    """Raises Failure: missing, a folder, or not ours to read."""
-    if str(path) == "-":
-        return
-    if path.is_dir():
-        raise Failure(f"{path} is a folder", hint="name the files in it")
-    if not path.exists():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = nearest(path.name, siblings) if siblings else ""
-        raise Failure(f"no such file: {path}", hint=hint if hint.startswith("did") else "")
-    if not os.access(path, os.R_OK):
-        raise Failure(f"cannot read {path}: permission denied")
-
-
-@contextlib.contextmanager
-def open_input(path: Path) -> Iterator[BinaryIO]:
-    """A file or standard input as bytes, gzip undone."""
-    if str(path) == "-":
-        yield from peek_gzip(sys.stdin.buffer)
-    else:
-        with path.open("rb") as stream:
-            yield from peek_gzip(stream)
-
-
-def peek_gzip(stream: BinaryIO) -> Iterator[BinaryIO]:
-    """The stream, unpacked if its first bytes say so."""
-    head = cast(io.BufferedReader, stream).peek(2)[:2]
-    if head == GZIP_MAGIC:
-        with gzip.GzipFile(fileobj=stream) as plain:
-            yield cast(BinaryIO, io.BufferedReader(plain, BLOCK))
-    else:
-        yield stream
-
-
-def cut(stream: BinaryIO, name: str, end: bytes, size: int) -> Iterator[Block]:
-    """Blocks of about `size` bytes that end with `end`; less where the input is slower than we are."""
-    pending: list[bytes] = []
-    first_line = 1
-    while True:
-        data = fill(stream, size)
-        at = data.rfind(end) if data else -1
-        if not data:
-            rest = b"".join(pending)
-            if rest:
-                yield Block(rest, name, first_line)
-            return
-        if at < 0 and len(end) > 1:  # the separator may straddle two reads
-            data = b"".join([*pending, data])
-            pending = []
-            at = data.rfind(end)
-        if at < 0:
-            pending.append(data)
-            continue
-        whole = b"".join([*pending, data[: at + len(end)]])
-        if first_line == 1:
-            refuse_binary(whole, name)
-        yield Block(whole, name, first_line)
-        first_line += whole.count(b"\n")
-        pending = [data[at + len(end) :]] if at + len(end) < len(data) else []
-
-
-def fill(stream: BinaryIO, size: int) -> bytes:
-    """Up to `size` bytes: waits for the first, takes the others only while they are there already."""
-    data: bytes = stream.read1(size)  # type: ignore[attr-defined]
-    if not data or len(data) >= size:
-        return data
-    parts = [data]
-    missing = size - len(data)
-    while missing > 0 and ready(stream):
-        more: bytes = stream.read1(missing)  # type: ignore[attr-defined]
-        if not more:
-            break
-        parts.append(more)
-        missing -= len(more)
-    return b"".join(parts)
-
-
-def ready(stream: BinaryIO) -> bool:
-    """Whether a read would not wait."""
-    try:
-        return bool(select.select([stream], [], [], 0)[0])
-    except (OSError, ValueError, io.UnsupportedOperation):
-        return True  # an in-memory or unpacked stream never waits
-
-
-def refuse_binary(head: bytes, name: str) -> None:
-    """NUL bytes in text are data; the first bytes of UTF-16 or of a packed file say that this is no text."""
-    kinds = {b"\xff\xfe": "UTF-16 text", b"\xfe\xff": "UTF-16 text", b"\x7fELF": "a program", b"PK\x03\x04": "a zip file",
-             b"%PDF": "a PDF", b"\x89PNG": "a picture", b"\xfd7zXZ": "xz data", b"BZh": "bzip2 data"}  # fmt: skip
-    for magic, kind in kinds.items():
-        if head.startswith(magic):
-            raise Failure(f"{name} is {kind}, not UTF-8 text", hint="convert or unpack it first")
 
 
 class Output:
@@ -202,6 +43,8 @@ class Output:
             if self.path.exists() and not self.path.is_file():
                 self.stream = self.path.open("wb")
             else:
+                import tempfile
+
                 target = self.path.resolve()
                 handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
                 self.temporary = Path(temporary)
@@ -230,6 +73,8 @@ class Output:
                 self.temporary.chmod(0o666 & ~mask)
                 self.temporary.replace(self.path.resolve())
                 self.temporary = None
+        except BrokenPipeError:
+            raise
         except OSError as failure:
             raise Failure(f"cannot write {self.path}: {failure.strerror}") from None
         finally:

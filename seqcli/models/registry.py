@@ -20,7 +20,6 @@ def module(name: str) -> ModuleType:
 
     Raises:
         UsageFailure: there is no such model; names the nearest.
-
     """
     if name not in MODELS:
         raise UsageFailure(f"no model is called {name!r}", hint=nearest(name, MODELS))
@@ -32,7 +31,6 @@ def load_tagger(found: folder.Folder) -> Tagger:
 
     Raises:
         Failure: it holds another kind of model, or tensors that do not fit its configuration.
-
     """
     kind = found.config["model"]
     if kind not in TAGGERS:

@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcli.data.examples import Batch, IntArray, Tagging
+from seqcli.data.examples import AnyArray, Batch, IntArray, Tagging
 from seqcli.errors import Failure
 from seqcli.nn.chain import Chain, expectations, log_partition, n_best, viterbi
 
-Tensors = Mapping[str, npt.NDArray[Any]]
+Tensors = Mapping[str, AnyArray]
 DECODE = ("viterbi", "posterior")
 
 
@@ -35,7 +34,6 @@ class Tagger(ABC):
 
         Raises:
             Failure: the model has no probabilities, and some were asked for.
-
         """
 
     @abstractmethod
@@ -43,7 +41,7 @@ class Tagger(ABC):
         """What `load` needs beside the tensors, as JSON values."""
 
     @abstractmethod
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+    def tensors(self) -> dict[str, AnyArray]:
         """The parameters by name; `pack` turns lists of strings into one."""
 
     def labels_of(self, batch: Batch) -> bool:
@@ -75,7 +73,7 @@ class ChainTagger(Tagger):
         return tagging
 
 
-def pack(strings: Sequence[str]) -> npt.NDArray[np.uint8]:
+def pack(strings: Sequence[str]) -> AnyArray:
     r"""Strings as one tensor of UTF-8 bytes, a `\n` between them (a `\n` or `\` inside is escaped).
 
     >>> unpack(pack(["a", "", "é"]))
@@ -86,7 +84,7 @@ def pack(strings: Sequence[str]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, dtype=np.uint8)
 
 
-def unpack(tensor: npt.NDArray[np.uint8]) -> list[str]:
+def unpack(tensor: AnyArray) -> list[str]:
     """The strings that `pack` packed."""
     text = tensor.tobytes().decode("utf-8", "surrogatepass")
     strings = text.split("\n")[:-1]
@@ -100,7 +98,6 @@ def label_ids(tags: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:
 
     Raises:
         Failure: no words, or one tag only: there would be nothing to learn.
-
     """
     labels = tuple(sorted(set(tags)))
     if not tags:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from seqcli.data import conllu, jsonl, text, tsv
+from seqcli.data.blocks import Block, blocks
 from seqcli.data.examples import Batch, IntArray, Tagging
 from seqcli.errors import Failure, UsageFailure
 from seqcli.models.tagger import Tagger
-from seqcli.terminal import Block, blocks
 from seqcli.text.segment import Segmenter
 
 INPUTS = ("text", "conllu", "jsonl")
@@ -77,7 +77,7 @@ class Job:
         if self.target == "jsonl":
             return jsonl.write(batch, tagging)
         if self.target == "tsv":
-            return write_tsv(batch, tagging)
+            return tsv.write(batch, tagging)
         if self.source == "conllu":
             return conllu.retag(batch.records, tagging, self.column)
         return conllu.from_text(batch, tagging, self.column, block.first_line)
@@ -109,40 +109,48 @@ def pieces(lengths: IntArray, words: int) -> Iterator[tuple[slice, slice]]:
         sentence, word = last, int(ends[last - 1])
 
 
-def write_tsv(batch: Batch, tagging: Tagging) -> str:
-    """`word<TAB>tag`, and the tag's posterior in a third column where asked for; a blank line after each sentence."""
-    if any("\t" in word or "\n" in word for word in batch.tokens if not word.isprintable()):
-        raise Failure("a word holds a tab or a line end, which TSV cannot", hint="use -f jsonl")
-    ends = np.cumsum(batch.lengths)
-    if tagging.proba is None:
-        return text.join(batch.tokens, tagging, [f"\t{label}\n" for label in tagging.labels], ends, end="\n\n")
-    best = np.take_along_axis(tagging.proba, tagging.ids[:, None], axis=1)[:, 0].tolist()
-    rows = [f"{word}\t{tag}\t{p:.4f}\n" for word, tag, p in zip(batch.tokens, tagging.tags(), best, strict=True)]
-    return "".join("".join(sentence) + "\n" for sentence in batch.split(rows))
-
-
 def tagged(job: Job, source: Iterator[Block], jobs: int = 1) -> Iterator[bytes]:
-    """The output of every block in the order of the input, `jobs` processes at work; at most 2 blocks a process wait."""
+    """The output of every block in the order of the input, `jobs` processes at work; at most 2 blocks a process wait.
+
+    Where the input pauses, all that was read is tagged and handed over before more is waited for.
+    """
     if jobs == 1:
         yield from map(job, source)
         return
     from collections import deque
     from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     global _job  # noqa: PLW0603  (workers inherit it, or are sent it once)
     _job = job
     waiting: deque[Future[bytes]] = deque()
     with ProcessPoolExecutor(jobs, initializer=adopt, initargs=(job,)) as pool:
         try:
-            for block in source:
-                waiting.append(pool.submit(work, block))
-                if len(waiting) > 2 * jobs:
+            for block in until_failure(source):
+                if isinstance(block, Block) and block.data:
+                    waiting.append(pool.submit(work, block))
+                    most = 2 * jobs
+                else:
+                    most = 0
+                while len(waiting) > most:
                     yield waiting.popleft().result()
+                if isinstance(block, Failure):
+                    raise block
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise Failure("a worker process died", hint="out of memory? try fewer --jobs") from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def until_failure(source: Iterator[Block]) -> Iterator[Block | Failure]:
+    """The blocks, and what ended them if they failed: what was read before is tagged all the same."""
+    try:
+        yield from source
+    except Failure as failure:
+        yield failure
 
 
 _job: Job | None = None
@@ -169,7 +177,6 @@ def read_tagged(files: Sequence[str], column: str) -> Batch:
 
     Raises:
         Failure: as the readers; a file without sentences.
-
     """
     if column not in conllu.COLUMN:
         raise UsageFailure(f"--column {column}: no such CoNLL-U column", hint=f"one of {', '.join(conllu.COLUMNS)}")

@@ -10,11 +10,11 @@ from typing import Any
 
 from seqcli import __version__
 from seqcli.data import folder
+from seqcli.data.blocks import blocks
 from seqcli.data.examples import Batch
 from seqcli.models import registry
 from seqcli.models.tagger import Tagger
 from seqcli.tasks import tagging
-from seqcli.terminal import blocks
 from seqcli.training.recipe import Run
 
 Report = Callable[[str], None]
@@ -25,7 +25,6 @@ def train(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> No
 
     Raises:
         Failure: the folder may not be written, the data cannot be read, or there is nothing to learn.
-
     """
     folder.check_free(output, force)
     learn = train_tagger if run.model in registry.TAGGERS else train_clusters

@@ -85,7 +85,6 @@ def apply(recipe: R, settings: Mapping[str, Any], where: str) -> R:
 
     Raises:
         UsageFailure: an unknown key, or a value that is not of the field's type.
-
     """
     known = {each.name: type(getattr(recipe, each.name)) for each in fields(cast(Any, recipe))}
     values: dict[str, Any] = {}
@@ -118,7 +117,6 @@ def pairs(settings: Sequence[str]) -> dict[str, str]:
 
     Raises:
         UsageFailure: a word without `=`.
-
     """
     found: dict[str, str] = {}
     for setting in settings:

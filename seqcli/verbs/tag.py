@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from seqcli.data.blocks import blocks
 from seqcli.errors import UsageFailure
-from seqcli.terminal import Output, Progress, blocks, choose, note, nothing_to_read
+from seqcli.terminal import Output, Progress, choose, note, nothing_to_read
 
 DEFAULT_MODEL = "en-pos"
 
@@ -35,10 +36,11 @@ def tag(
 
     Raw text is cut into sentences and words first; one line in is one line out.
 
+    \b
         echo "The cat sat." | seq tag
         seq tag notes.txt -f conllu > notes.conllu
         seq tag treebank.conllu -m my-model
-    """
+    """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
     files = files or []
     if nothing_to_read(files):
         note(context.get_help())

@@ -30,10 +30,11 @@ def train(
 ) -> None:
     """Train a model on your own data: CoNLL-U, or one `token<TAB>tag` a line with a blank line after each sentence.
 
-    seq train crf --train train.conllu --dev dev.conllu -o my-model
-    seq train hmm --train train.tsv -o my-hmm --set order=1
-    seq train en-pos.toml -o my-en-pos
-    """  # fmt: skip
+    \b
+        seq train crf --train train.conllu --dev dev.conllu -o my-model
+        seq train hmm --train train.tsv -o my-hmm --set order=1
+        seq train en-pos.toml -o my-en-pos
+    """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
     from seqcli.training import recipe
 
     if listing:
@@ -70,7 +71,7 @@ def list_models() -> None:
 
     for model in registry.MODELS:
         about = (registry.module(model).__doc__ or "").strip().splitlines()[0]
-        sys.stdout.write(f"{model:10}{about}\n")
+        sys.stdout.write(f"{model:18}{about}\n")
     for path in sorted(RECIPES.glob("*.toml")):
         about = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        sys.stdout.write(f"{path.name:16}{about}\n")
+        sys.stdout.write(f"{path.name:18}{about}\n")

@@ -9,14 +9,11 @@ weights are summed to one row of scores, and from then on tagging is looking row
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+RUNS = ("XX", "xx", "dd", "oo")
 BOUNDARY = "\n"  # the type that stands before the first word and after the last: no word contains it
-REPEAT = re.compile(r"(.)\1+", re.DOTALL)
-
-
 class Features(NamedTuple):
     """What is known of a type, by whose tag it speaks of."""
 
@@ -45,12 +42,18 @@ SHAPES = Shapes()
 
 
 def shape(word: str) -> str:
-    """The word's character classes, runs shortened to one, cut at 8.
+    """The word's character classes, runs of a class shortened to one, cut at 8.
 
-    >>> shape("McDonald's"), shape("F-16"), shape("2,000")
-    ("XxXx'x", 'X-d', 'd,d')
+    >>> shape("McDonald's"), shape("F-16"), shape("2,000"), shape("...")
+    ("XxXx'x", 'X-d', 'd,d', '...')
     """
-    return REPEAT.sub(r"\1", word.translate(SHAPES))[:8]
+    if word.isascii() and word.isalpha() and word.islower():
+        return "x"
+    form = word.translate(SHAPES)
+    for run in RUNS:
+        while run in form:
+            form = form.replace(run, run[0])
+    return form[:8]
 
 
 def describe(word: str, classes: Sequence[str] = ()) -> Features:
