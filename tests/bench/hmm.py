@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hmmlearn.hmm import CategoricalHMM
 
-from seqcli.models.hmm import HMM
+from seqcli.models.hmm.baum_welch import HMM, Categorical
 from tests.bench.harness import functions, table
 
 STATES, SYMBOLS, SEQUENCES, LENGTH = 50, 10_000, 2_000, 100
@@ -20,7 +20,7 @@ def main() -> None:
     emission /= emission.sum(axis=1, keepdims=True)
     symbols = rng.integers(SYMBOLS, size=SEQUENCES * LENGTH)
     lengths = np.full(SEQUENCES, LENGTH)
-    ours = HMM(start, transition, emission)
+    ours = HMM(start, transition, Categorical(emission))
 
     def theirs() -> CategoricalHMM:
         model = CategoricalHMM(STATES, n_features=SYMBOLS, n_iter=1, tol=0, init_params="", params="ste")

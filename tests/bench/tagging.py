@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from seqcli.data.blocks import blocks
-from seqcli.tasks.tagging import Job, read_tagged
 from seqcli.models.registry import open_tagger
+from seqcli.tasks.tagging import Job, read_tagged
 from seqcli.text.segment import RuleSegmenter
 from tests.bench import crfsuite_tagger
 from tests.bench.harness import DATA, SEQ, WORK, commands, table

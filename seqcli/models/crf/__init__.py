@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -124,15 +125,23 @@ class Pairs:
         left, right = place.reshape(2, -1)
         return cls([words[i] for i in used.tolist()], left * len(used) + right, Rounded.of(matrix[kept]))
 
-    def find(self, left: IntArray, right: IntArray) -> tuple[IntArray, IntArray]:
-        """Where known pairs stand, and their rows. A word in no pair is -1."""
-        both = np.flatnonzero((left >= 0) & (right >= 0))
+    def find(self, words: IntArray) -> tuple[IntArray, IntArray]:
+        """Where in a text of words (each an index in `words`, or -1) known pairs begin, and their rows."""
+        begin = np.flatnonzero((words[:-1] >= 0) & (words[1:] >= 0))
         if not len(self.keys):
-            return both[:0], both[:0]
-        wanted = left[both] * len(self.words) + right[both]
+            return begin[:0], begin[:0]
+        wanted = words[begin] * len(self.words) + words[begin + 1]
         row = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         known = self.keys[row] == wanted
-        return both[known], row[known]
+        return begin[known], row[known]
+
+
+class Types(dict[str, int]):
+    """Numbers words as they are asked for."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = number = len(self)
+        return number
 
 
 class CRFTagger(ChainTagger):
@@ -157,7 +166,7 @@ class CRFTagger(ChainTagger):
     def forget(self) -> None:
         """Empty the type tables."""
         tags = len(self.labels)
-        self.types: dict[str, int] = {}
+        self.types = Types({BOUNDARY: EDGE})
         self.own = np.empty((0, tags), np.float32)  # (V, K) scores of a type for its own tag
         self.beside = np.empty((len(OFFSETS), 0, tags), np.float32)  # (4, V, K) for the tag of a word 2 after … 2 before
         self.in_pairs = np.empty(0, np.int64)  # (V,) index in pairs.words, -1 for none
@@ -165,7 +174,7 @@ class CRFTagger(ChainTagger):
         self.learn([BOUNDARY])
 
     def learn(self, words: Sequence[str]) -> None:
-        """Score types not met before, and enter them in the tables."""
+        """Score the types numbered last, and enter them in the tables."""
         described = [describe(word, self.clusters.of(word)) for word in words]
         start, end = self.used, self.used + len(words)
         if end > len(self.own):
@@ -180,18 +189,16 @@ class CRFTagger(ChainTagger):
         self.beside[:, start:end] = near.reshape(len(words), len(OFFSETS), -1).swapaxes(0, 1)
         get = self.pair_index.get
         self.in_pairs[start:end] = [get(word.lower(), -1) for word in words]
-        self.types.update(zip(words, range(start, end), strict=True))
         self.used = end
 
     def type_ids(self, tokens: Sequence[str]) -> IntArray:
         """The type of every word, (N,); new ones are learned."""
         if self.used > CACHED_TYPES:
             self.forget()
-        found = list(map(self.types.get, tokens))
-        if None in found:
-            self.learn([word for word in dict.fromkeys(tokens) if word not in self.types])
-            found = list(map(self.types.get, tokens))
-        return np.array(found, dtype=np.int64)
+        found = np.fromiter(map(self.types.__getitem__, tokens), np.int64, len(tokens))
+        if len(self.types) > self.used:
+            self.learn(list(islice(self.types, self.used, None)))
+        return found
 
     def chain(self, tokens: Sequence[str], lengths: IntArray) -> Chain:
         """Emission from the tables; see the base class."""
@@ -199,13 +206,14 @@ class CRFTagger(ChainTagger):
         emission = self.own[types[place]]
         for table, offset in zip(self.beside, OFFSETS, strict=True):
             emission += table[types[place + offset]]
-        if len(self.pairs.keys):
-            tags = len(self.labels)
-            word = self.in_pairs[types]
-            at, row = self.pairs.find(word[place - 1], word[place])
-            emission[at] += self.pairs.rows[row][:, :tags]
-            at, row = self.pairs.find(word[place], word[place + 1])
-            emission[at] += self.pairs.rows[row][:, tags:]
+        begin, row = self.pairs.find(self.in_pairs[types])
+        if len(begin):
+            weights, tags = self.pairs.rows[row], len(self.labels)
+            position = np.full(len(types), len(tokens))  # of the word that stands in each place; boundaries beyond the last
+            position[place] = np.arange(len(tokens))
+            for word, part in ((position[begin + 1], weights[:, :tags]), (position[begin], weights[:, tags:])):
+                inside = word < len(tokens)
+                emission[word[inside]] += part[inside]
         return Chain(emission, lengths, self.transition, self.initial, self.final)
 
     def config(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 RUNS = ("XX", "xx", "dd", "oo")
 BOUNDARY = "\n"  # the type that stands before the first word and after the last: no word contains it
+
+
 class Features(NamedTuple):
     """What is known of a type, by whose tag it speaks of."""
 
