@@ -13,8 +13,8 @@ def main() -> None:
     peers = {"seq tag": [python, "-c", "import typer, numpy"], "seq --help": [python, "-c", "import typer"]}
     ours = {"seq tag": [SEQ, "tag"], "seq --help": [SEQ, "--help"]}
     rows = []
-    for name in ours:
-        cost = commands(21, {"peer": peers[name], "seq": ours[name]}, b"The cat sat.\n")
+    for name, command in ours.items():
+        cost = commands(21, {"peer": peers[name], "seq": command}, b"The cat sat.\n")
         seq, peer = cost["seq"], cost["peer"]
         rows.append([
             f"`{name}` against `python -c \"{peers[name][2]}\"`",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+WORD, SHAPE, CLASS = range(3)
 RUNS = ("XX", "xx", "dd", "oo")
 BOUNDARY = "\n"  # the type that stands before the first word and after the last: no word contains it
 
@@ -21,6 +22,7 @@ class Features(NamedTuple):
 
     center: list[str]  # say something about the word's own tag
     near: list[str]  # say something about the tags of the two words on either side
+    values: tuple[str, str, str]  # what of it stands in pairs: WORD, SHAPE, CLASS
 
 
 class Shapes(dict[int, str]):
@@ -61,7 +63,7 @@ def shape(word: str) -> str:
 def describe(word: str, classes: Sequence[str] = ()) -> Features:
     """The features of a word type, by name; `classes` are those of its clusters."""
     if word == BOUNDARY:
-        return Features([], ["edge"])
+        return Features([], ["edge"], (BOUNDARY, BOUNDARY, BOUNDARY))
     lower = word.lower()
     form = shape(word)
     center = ["w=" + word, "l=" + lower, "x=" + form]
@@ -75,4 +77,4 @@ def describe(word: str, classes: Sequence[str] = ()) -> Features:
         center.append("hyphen")
     if size > 1 and lower != word:
         center.append("upper" if word.isupper() else "mixed")
-    return Features([*center, *classes], [*near, *classes])
+    return Features([*center, *classes], [*near, *classes], (lower, form, classes[1] if len(classes) > 1 else "-" + lower[-3:]))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, embedding_bag
 from torch.optim.swa_utils import AveragedModel
 
-from seqcli.data.examples import IntArray
+from seqcli.data.examples import FloatArray, IntArray
 from seqcli.nn.crf import log_likelihood
 
 
@@ -24,12 +24,13 @@ class Bags:
 
     rows: Tensor  # (M,)
     bounds: Tensor  # (V + 1,)
+    features: int
 
     @classmethod
-    def of(cls, rows: list[list[int]]) -> Bags:
-        """From one list of rows a type."""
+    def of(cls, rows: list[list[int]], features: int) -> Bags:
+        """From one list of rows a type, each below `features`."""
         bounds = np.concatenate([[0], np.cumsum([len(found) for found in rows])])
-        return cls(torch.tensor([row for found in rows for row in found]), torch.from_numpy(bounds))
+        return cls(torch.tensor([row for found in rows for row in found]), torch.from_numpy(bounds), features)
 
     def pick(self, types: Tensor) -> tuple[Tensor, Tensor]:
         """The rows of some types and where each type's begin."""
@@ -45,7 +46,7 @@ class Corpus:
 
     types: IntArray  # (N,) type of each word
     beside: IntArray  # (offsets, N) types of its neighbours
-    pairs: IntArray  # (2, N) row of the pair with the word before and after; the last row is that of no pair
+    pairs: list[IntArray]  # for each kind (1 or 2, N): rows of the pairs that speak of each word
     gold: IntArray  # (N,) tag
     lengths: IntArray  # (B,)
 
@@ -61,21 +62,23 @@ class Corpus:
 
 
 class FeatureCRF(nn.Module):
-    """Weights (features, K) for a word's own tag, (features, offsets × K) for its neighbours', (pairs, 2 K), and the path's."""
+    """Weights (features, K) for a word's own tag, (features, offsets × K) for its neighbours', (pairs, K) for each word of a pair."""
 
-    def __init__(self, own: Bags, near: Bags, features: tuple[int, int, int], offsets: int, tags: int) -> None:
+    def __init__(self, own: Bags, near: Bags, pairs: list[tuple[int, int]], offsets: int, tags: int) -> None:
         super().__init__()
         self.own_bags, self.near_bags, self.offsets, self.tags = own, near, offsets, tags
-        center, beside, pairs = features
-        self.center = nn.Parameter(torch.zeros(center, tags))
-        self.near = nn.Parameter(torch.zeros(beside, offsets * tags))
-        self.pairs = nn.Parameter(torch.zeros(pairs + 1, 2 * tags))  # the last row is that of no pair, and stays 0
+        self.center = nn.Parameter(torch.zeros(own.features, tags))
+        self.near = nn.Parameter(torch.zeros(near.features, offsets * tags))
+        self.pair_words = [words for _, words in pairs]
+        self.pairs = nn.ParameterList(  # the last row is that of no pair, and stays 0
+            nn.Parameter(torch.zeros(many + 1, tags)) for many, words in pairs for _ in range(words)
+        )
         self.transition = nn.Parameter(torch.zeros(tags, tags))
         self.initial = nn.Parameter(torch.zeros(tags))
         self.final = nn.Parameter(torch.zeros(tags))
 
-    def emission(self, types: IntArray, beside: IntArray, pairs: IntArray) -> Tensor:
-        """(N, K) from types (N,), beside (offsets, N) and pairs (2, N)."""
+    def emission(self, types: IntArray, beside: IntArray, pairs: list[IntArray]) -> Tensor:
+        """(N, K) from types (N,), beside (offsets, N) and pairs, each (1 or 2, N)."""
         met, place = torch.unique(torch.from_numpy(types), return_inverse=True)
         rows, starts = self.own_bags.pick(met)
         scores = embedding(place, embedding_bag(rows, self.center, starts, mode="sum"))
@@ -84,14 +87,19 @@ class FeatureCRF(nn.Module):
         tables = embedding_bag(rows, self.near, starts, mode="sum").view(-1, self.offsets, self.tags)
         for offset in range(self.offsets):
             scores = scores + embedding(place[offset], tables[:, offset])
-        before, after = torch.from_numpy(pairs)
-        none = len(self.pairs) - 1
-        scores = scores + embedding(before, self.pairs, padding_idx=none)[:, : self.tags]
-        return scores + embedding(after, self.pairs, padding_idx=none)[:, self.tags :]
+        for rows, weights in zip((row for kind in pairs for row in kind), self.pairs, strict=True):
+            scores = scores + embedding(torch.from_numpy(rows), weights, len(weights) - 1)
+        return scores
+
+    def pair_weights(self) -> Iterator[FloatArray]:
+        """For each kind of pairs what it says of its words, side by side: (pairs, K or 2 K)."""
+        parts = iter(self.pairs)
+        for words in self.pair_words:
+            yield np.concatenate([next(parts).detach()[:-1].numpy() for _ in range(words)], axis=1)
 
     def loss(self, corpus: Corpus, places: IntArray, lengths: IntArray) -> Tensor:
         """Mean negative log-likelihood of a word in some of the corpus's sentences."""
-        scores = self.emission(corpus.types[places], corpus.beside[:, places], corpus.pairs[:, places])
+        scores = self.emission(corpus.types[places], corpus.beside[:, places], [rows[:, places] for rows in corpus.pairs])
         gold = torch.from_numpy(corpus.gold[places])
         return -log_likelihood(scores, lengths, gold, self.transition, self.initial, self.final).sum() / len(places)
 

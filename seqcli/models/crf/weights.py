@@ -1,0 +1,152 @@
+"""What a CRF has learned, in the form in which it is looked up: features by name, pairs of neighbours by number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqcli.data.examples import AnyArray, FloatArray, IntArray
+from seqcli.data.folder import take
+from seqcli.models.tagger import Tensors, pack, unpack
+
+EDGE = 0  # type id of the boundary
+DENSE = 1 << 20  # so many pairs of values are looked up in a table; more are searched for
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A matrix in 8 bits, each row with a scale of its own: a quarter of the size, and tags that hardly change."""
+
+    levels: AnyArray  # (rows, columns) int8, -127 … 127
+    scale: AnyArray  # (rows,) float32
+
+    @classmethod
+    def of(cls, matrix: FloatArray) -> Rounded:
+        """Round to the nearest level."""
+        scale = (np.abs(matrix).max(axis=1, initial=0) / 127).astype(np.float32)
+        return cls(np.rint(matrix / np.where(scale > 0, scale, 1)[:, None]).astype(np.int8), scale)
+
+    @classmethod
+    def load(cls, tensors: Tensors, name: str, rows: int, columns: int) -> Rounded:
+        """Raises Failure: missing or of the wrong shape."""
+        return cls(take(tensors, f"{name}.levels", rows, columns), take(tensors, f"{name}.scale", rows))
+
+    def __getitem__(self, rows: Any) -> FloatArray:
+        """Some rows in single precision."""
+        found: FloatArray = self.levels[rows] * self.scale[rows][:, None]
+        return found
+
+    def tensors(self, name: str) -> dict[str, AnyArray]:
+        """For the model folder, under a name."""
+        return {f"{name}.levels": self.levels, f"{name}.scale": self.scale}
+
+
+def heavy(matrix: FloatArray, prune: float) -> IntArray:
+    """The rows some weight of which is `prune` or more."""
+    return np.flatnonzero(np.abs(matrix).max(axis=1, initial=0) >= prune)
+
+
+class Weights:
+    """Named features with their weights: rows of a matrix, looked up by name."""
+
+    def __init__(self, names: Sequence[str], rows: Rounded) -> None:
+        self.names, self.rows = names, rows
+        self.index = dict(zip(names, range(len(names)), strict=True))
+
+    @classmethod
+    def of(cls, names: Sequence[str], matrix: FloatArray, prune: float) -> Weights:
+        """Without the features whose every weight is below `prune`."""
+        kept = heavy(matrix, prune)
+        return cls([names[row] for row in kept.tolist()], Rounded.of(matrix[kept]))
+
+    @classmethod
+    def load(cls, tensors: Tensors, name: str, columns: int) -> Weights:
+        """Raises Failure: missing or of the wrong shape."""
+        names = unpack(take(tensors, f"{name}.names", None))
+        return cls(names, Rounded.load(tensors, name, len(names), columns))
+
+    def tensors(self, name: str) -> dict[str, AnyArray]:
+        """For the model folder, under a name."""
+        return {f"{name}.names": pack(self.names), **self.rows.tensors(name)}
+
+    def sum(self, described: Sequence[Sequence[str]]) -> FloatArray:
+        """For each list of features the sum of the weights of those that are known, (types, columns)."""
+        get = self.index.get
+        rows: list[int] = []
+        bounds: list[int] = []
+        for features in described:
+            bounds.append(len(rows))
+            rows.extend([row for row in map(get, features) if row is not None])
+        total = np.zeros((len(described), self.rows.levels.shape[1]), np.float32)
+        starts = np.array(bounds)
+        filled = np.flatnonzero(np.diff(starts, append=len(rows)))
+        if len(filled):
+            total[filled] = np.add.reduceat(self.rows[rows], starts[filled], axis=0)
+        return total
+
+
+class Pairs:
+    """Pairs of values (words, shapes, classes) that stand `gap` apart, with what they say of a tag.
+
+    One apart, a pair speaks of its right word, then of its left; two apart, of the word between.
+    """
+
+    def __init__(self, gap: int, values: Sequence[str], ends: AnyArray, rows: Rounded, tags: int) -> None:
+        self.gap, self.values, self.ends, self.rows = gap, values, ends, rows  # (P,), (M, 2) sorted, (M, 2 K or K)
+        self.keys = ends[:, 0].astype(np.int64) * len(values) + ends[:, 1]
+        weights = np.concatenate([rows[:], np.zeros((1, rows.levels.shape[1]), np.float32)])  # the last row is of no pair
+        self.parts = [np.ascontiguousarray(weights[:, at : at + tags]) for at in range(0, weights.shape[1], tags)]
+        self.table: IntArray | None = None
+        if len(values) ** 2 <= DENSE:
+            self.table = np.full(len(values) ** 2, len(ends), dtype=np.int32)
+            self.table[self.keys] = np.arange(len(ends))
+
+    @classmethod
+    def of(cls, gap: int, values: Sequence[str], keys: IntArray, matrix: FloatArray, tags: int, prune: float) -> Pairs:
+        """From keys left * values + right, without the pairs whose every weight is below `prune`."""
+        kept = heavy(matrix, prune)
+        used, place = np.unique(np.stack(np.divmod(keys[kept], max(1, len(values))), axis=1), return_inverse=True)
+        ends = place.reshape(-1, 2).astype(np.int32)
+        return cls(gap, [values[i] for i in used.tolist()], ends, Rounded.of(matrix[kept]), tags)
+
+    @classmethod
+    def load(cls, tensors: Tensors, name: str, gap: int, tags: int) -> Pairs:
+        """Raises Failure: missing or of the wrong shape."""
+        values = unpack(take(tensors, f"{name}.values", None))
+        ends = take(tensors, f"{name}.ends", None, 2)
+        columns = tags * (2 if gap == 1 else 1)
+        return cls(gap, values, ends, Rounded.load(tensors, name, len(ends), columns), tags)
+
+    def tensors(self, name: str) -> dict[str, AnyArray]:
+        """For the model folder, under a name."""
+        return {f"{name}.values": pack(self.values), f"{name}.ends": self.ends, **self.rows.tensors(name)}
+
+    def add(self, emission: FloatArray, values: IntArray, place: IntArray) -> None:
+        """Add to the emission (N, K) of the words at `place` (N,) in a padded text of values, -1 for unknown ones."""
+        rows = self.find(values[: -self.gap], values[self.gap :])  # of the pair that begins at each place
+        for part, begins in zip(self.parts, (-1, 0), strict=False):
+            emission += part[rows[place + begins]]
+
+    def find(self, left: IntArray, right: IntArray) -> IntArray:
+        """The row of each pair; that of no pair where it is unknown."""
+        none = len(self.keys)
+        rows = np.full(len(left), none)
+        both = np.flatnonzero((left >= 0) & (right >= 0))
+        wanted = left[both] * len(self.values) + right[both]
+        if self.table is not None:
+            rows[both] = self.table[wanted]
+        elif none:
+            found = np.minimum(np.searchsorted(self.keys, wanted), none - 1)
+            rows[both] = np.where(self.keys[found] == wanted, found, none)
+        return rows
+
+
+def pad(types: IntArray, lengths: IntArray) -> tuple[IntArray, IntArray]:
+    """Types with two boundaries before, between and after the sentences: where each word stands (N,), and all (N + 2 B + 2,)."""
+    place = np.arange(len(types)) + 2 * np.repeat(np.arange(1, len(lengths) + 1), lengths)
+    padded = np.full(len(types) + 2 * len(lengths) + 2, EDGE)
+    padded[place] = types
+    return place, padded
