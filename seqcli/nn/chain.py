@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -45,7 +45,8 @@ from seqcli.data.examples import IntArray
 Array = Any  # a numpy array or a torch tensor: the same lines run on either
 
 FAST_RANGE = 600.0  # nats that scaled doubles can hold between the likeliest and the least likely state
-SWEEP = 1 << 18  # numbers that one block of the max sweep holds: they stay in the cache near the processor
+SWEEP = 1 << 17  # numbers that one block of the max sweep holds: they stay in the cache near the processor
+TWO_THREADS = 1 << 28  # sums from which Viterbi is worth a second thread
 
 
 @dataclass(frozen=True)
@@ -398,8 +399,17 @@ class Best(NamedTuple):
 def viterbi(chain: Chain) -> Best:
     """The best tags of each sequence and their score; of equal paths the one with the smaller tags from the end back.
 
-    numpy arrays only (`tensor.numpy()` shares a tensor's memory). A sequence without a possible path scores -inf.
+    numpy arrays only (`tensor.numpy()` shares a tensor's memory). A sequence without a possible path scores -inf. Large problems
+    are cut into two halves that run side by side: numpy's loops leave other threads free to run.
     """
+    tags, rest = chain.size
+    if len(chain.lengths) > 1 and len(chain.layout.order) * tags * rest * tags > TWO_THREADS:
+        return in_halves(chain)
+    return sweep(chain)
+
+
+def sweep(chain: Chain) -> Best:
+    """Viterbi over all sequences at once."""
     layout, (tags, rest) = chain.layout, chain.size
     transition = chain.transition.reshape(tags, rest, tags)
     kept: list[Array] = []  # a step: (K, J, rows) best score of each state, the oldest tag first
@@ -410,21 +420,37 @@ def viterbi(chain: Chain) -> Best:
     return trace_back(chain, kept, transition)
 
 
+def in_halves(chain: Chain) -> Best:
+    """Every other sequence, from the longest down, in a thread of its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    half = chain.layout.rank % 2
+    of_position = np.repeat(half, chain.lengths)
+    symbols = np.arange(len(of_position)) if chain.symbols is None else chain.symbols
+    with ThreadPoolExecutor(2) as pool:
+        found = list(
+            pool.map(sweep, (replace(chain, lengths=chain.lengths[half == h], symbols=symbols[of_position == h]) for h in (0, 1)))
+        )
+    best = Best(np.empty(len(of_position), np.int64), np.empty(len(half), found[0].score.dtype))
+    for h, part in enumerate(found):
+        best.tags[of_position == h], best.score[half == h] = part
+    return best
+
+
 def extend_best(past: Array, transition: Array) -> Array:
     """Max over the oldest tag of past (K, J, rows) + transition (K, J, K) -> (J, K, rows)."""
     tags, rest, rows = past.shape
     if tags * rest * tags * rows <= SWEEP:
-        largest_so_far: Array = (past[:, :, None] + transition[..., None]).max(axis=0)
-        return largest_so_far
+        everything: Array = (past[:, :, None] + transition[..., None]).max(axis=0)
+        return everything
     out = np.empty((rest, tags, rows), dtype=np.result_type(past, transition))
-    width = max(1, SWEEP // out[..., :1].size)
+    width = max(1, SWEEP // (tags * rest))
     for left in range(0, rows, width):
-        block = past[:, :, None, left : left + width]  # (K, J, 1, width)
-        best = np.add(block[0], transition[0, :, :, None], out=out[..., left : left + width])
-        candidate = np.empty_like(best)
-        for tag in range(1, tags):
-            np.add(block[tag], transition[tag, :, :, None], out=candidate)
-            np.maximum(best, candidate, out=best)
+        block = past[..., left : left + width]
+        candidates = np.empty_like(block, dtype=out.dtype)
+        for tag in range(tags):  # one wide addition and one wide maximum for each tag that is reached
+            np.add(block, transition[:, :, tag, None], out=candidates)
+            np.maximum.reduce(candidates, axis=0, out=out[:, tag, left : left + width])
     return out
 
 

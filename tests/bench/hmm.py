@@ -23,7 +23,7 @@ def main() -> None:
     ours = HMM(start, transition, Categorical(emission))
 
     def theirs() -> CategoricalHMM:
-        model = CategoricalHMM(STATES, n_features=SYMBOLS, n_iter=1, tol=0, init_params="", params="ste")
+        model = CategoricalHMM(STATES, n_features=SYMBOLS, n_iter=1, tol=0, init_params="", params="ste", implementation="scaling")
         model.startprob_, model.transmat_, model.emissionprob_ = start, transition, emission
         return model
 

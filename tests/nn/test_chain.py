@@ -107,6 +107,17 @@ def test_torch_runs_the_same_lines_and_the_gradient_is_the_expectation(order):
                 np.testing.assert_allclose(theirs.numpy(), mine, atol=1e-12)
 
 
+@pytest.mark.parametrize(("order", "symbols"), [(1, 0), (1, 6), (2, 0)])
+def test_blocks_and_halves_change_nothing(order, symbols, monkeypatch):
+    chain = random_chain(order, 5, [3, 40, 1, 40, 12, 7], symbols=symbols)
+    whole = chains.viterbi(chain)
+    monkeypatch.setattr(chains, "SWEEP", 60)
+    monkeypatch.setattr(chains, "TWO_THREADS", 1)
+    cut = chains.viterbi(chain)
+    np.testing.assert_array_equal(cut.tags, whole.tags)
+    np.testing.assert_array_equal(cut.score, whole.score)
+
+
 def test_weights_count_sequences_several_times():
     chain = random_chain(1, 3, [2, 5, 1])
     weighted = chains.expectations(chain, np.array([2.0, 0.0, 1.0]))
