@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcli.data.examples import AnyArray, Batch, IntArray, Tagging
+from seqcli.data.examples import AnyArray, Batch, FloatArray, IntArray, Tagging
 from seqcli.errors import Failure
 from seqcli.nn.chain import Chain, expectations, log_partition, n_best, viterbi
 
@@ -47,6 +47,14 @@ class Tagger(ABC):
     def labels_of(self, batch: Batch) -> bool:
         """Whether the model's labels are those of the batch's gold tags: not so where it learned without them."""
         return bool(set(self.labels) & set(batch.tags))
+
+    def log_likelihood(self, tokens: Sequence[str], lengths: IntArray) -> FloatArray:  # noqa: ARG002  (what it would need)
+        """Log P(words) of each sentence, (B,).
+
+        Raises:
+            Failure: the model says how probable tags are given words, not how probable words are.
+        """
+        raise Failure("this model gives no probability to a text", hint="an hmm does: seq train hmm")
 
     def files(self) -> dict[str, str]:
         """Further files of the model folder, for people to read: name to text."""

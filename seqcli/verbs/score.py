@@ -18,9 +18,12 @@ STDIN = Path("-")
 
 def score(
     context: typer.Context,
-    reference: Annotated[Path, typer.Argument(metavar="REF", show_default=False, help="What is right: CoNLL-U, or token, tab, tag.")],
+    reference: Annotated[
+        Path | None, typer.Argument(metavar="REF", show_default=False, help="What is right: CoNLL-U, or token, tab, tag.")
+    ] = None,
     systems: Annotated[list[Path] | None, typer.Argument(metavar="HYP", help="Outputs; none is stdin.")] = None,
     *,
+    model: Annotated[str, typer.Option("-m", "--model", help="Score the text of REF by a model.")] = "",
     metric: Annotated[str, typer.Option(help="Only these, comma-separated, in this order.")] = "",
     column: Annotated[str, typer.Option(help="Column of CoNLL-U that holds the tag: upos, xpos or feats.")] = "upos",
     train: Annotated[list[Path] | None, typer.Option(help="Words that do not occur in it are unknown.")] = None,
@@ -53,17 +56,27 @@ def score(
         macro-f1  f1 (every tag)  f1/NOUN (one tag)  confusion
         words  tokens  sentences  upos (or xpos, feats: the --column)
 
+    \b
+    A model as the scorer: log-likelihood (nats), words and perplexity of each line.
+        seq score -m my-hmm text.txt
+
     JSON objects have system, name, score (percent), low and high (the interval), the counts behind the score and a
     signature. The score of confusion/GOLD>PREDICTED is its percent of all errors. Rows of --by-line are score, right
     tags, words, words of the system, line in REF and text, with a tab between; the system comes first where there are
     several.
     """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
-    if nothing_to_read(systems or []):
+    if nothing_to_read([*([reference] if model and reference else []), *(systems or [])]):
         note(context.get_help())
         raise typer.Exit
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
     from seqcli.metrics import Request, evaluate, report
 
+    if model:
+        files = [file for file in (reference, *(systems or ())) if file is not None]
+        score_text(model, files, json, brief, errors, output)
+        return
+    if reference is None:
+        raise UsageFailure("no reference named", hint="seq score REF [HYP]..., or -m MODEL TEXT")
     choose(column, ("upos", "xpos", "feats"), "--column")
     choose(errors, ("strict", "replace"), "--errors")
     systems, train = systems or [STDIN], train or []
@@ -90,6 +103,32 @@ def score(
         lines = report.text(evaluations, details)
     with Output(output) as out:
         out.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def score_text(model: str, files: Sequence[Path], json: bool, brief: bool, errors: str, output: Path | None) -> None:
+    """What a model makes of each line; the sum goes to standard error, or alone to the output when `brief`."""
+    from seqcli.data.blocks import blocks
+    from seqcli.models.registry import open_tagger
+    from seqcli.tasks.likelihood import Likelihood, perplexity
+    from seqcli.tasks.tagging import Job
+    from seqcli.text.segment import RuleSegmenter
+    from seqcli.verbs.tag import guess
+
+    choose(errors, ("strict", "replace"), "--errors")
+    source = guess(list(files))
+    folder, tagger = open_tagger(model)
+    segmenter = None if source == "conllu" else RuleSegmenter(folder.config.get("language", "en"))
+    job = Job(tagger, segmenter, source=source, errors=errors)
+    scorer = Likelihood(job, json)
+    with Output(output) as out:
+        for part in scorer(blocks(files, job.separator)):
+            if not brief:
+                out.write(part)
+        summary = perplexity(scorer.total, scorer.words)
+        if brief:
+            out.write(f"{summary:.4f}\n".encode())
+        else:
+            note(f"{scorer.words} words, log-likelihood {scorer.total:.4f}, perplexity of a word {summary:.4f}")
 
 
 def check_files(files: Sequence[Path]) -> None:
