@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -52,10 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code: 0, 1 failure, 2 usage, 130 interrupt. A closed pipe ends silently."""
     debug = "--debug" in arguments
     heed_signals()
-    if sys.stderr is None:  # both are so where the caller has closed them
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    if sys.stdout is None:
-        sys.stderr.write("seq: standard output is closed\n")
+    if not prepare_streams():
         return 1
     try:
         code = invoke([argument for argument in arguments if argument != "--debug"])
@@ -124,6 +122,18 @@ def silence_if_gone() -> None:
 def silence() -> None:
     """Point standard output at nothing, so that the interpreter's last flush cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def prepare_streams() -> bool:
+    """UTF-8 whatever the locale says; False if there is no standard output. What the caller has closed is None."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stderr.write("seq: standard output is closed\n")
+        return False
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return True
 
 
 def heed_signals() -> None:

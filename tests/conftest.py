@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from seqcli.cli import run
 
+settings.register_profile("seq", deadline=None, derandomize=True)  # the same tests every time, on any machine
+settings.load_profile("seq")
+
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_data"
+QUICK = ("--set", "epochs=3", "--set", "batch=4", "--set", "rate=0.1")  # a CRF in a second
 SEQ = (sys.executable, "-m", "seqcli")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side; and the same thread count is the same model
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 
 
@@ -65,7 +71,7 @@ def invoke(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monkey
     """The program in this process: `invoke("tag", "-f", "tsv", stdin=b"Hello\\n")`."""
 
     def call(*arguments: object, stdin: bytes = b"") -> Result:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin))))  # type: ignore[type-var]
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin))))
         capfdbinary.readouterr()
         code = run([str(argument) for argument in arguments])
         out, err = capfdbinary.readouterr()
@@ -78,6 +84,6 @@ def invoke(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monkey
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CRF that knows little: the folder of a model trained on the sample data."""
     path = tmp_path_factory.mktemp("models") / "small"
-    done = seq("train", "crf", "--train", SAMPLES / "tags.train.conllu", "-o", path, "--set", "epochs=3", "-q")
+    done = seq("train", "crf", "--train", SAMPLES / "tags.train.conllu", "-o", path, "-q", *QUICK)
     assert done.code == 0, done.err
     return path

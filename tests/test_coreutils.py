@@ -121,7 +121,9 @@ def test_nothing_is_loaded_before_hand_over(tmp_path):
     assert done.stdout == f"{tmp_path / 'seq'} ['seq', '-w', '1', '10'] []\n"
 
 
-@pytest.mark.parametrize("line", ["tag 1", "", "--help", "-w", "-x 1", "one", "1_0", "0xg", "tag -f text", "1 two", "f", "--equal-width=1 2"])
+@pytest.mark.parametrize(
+    "line", ["tag 1", "", "--help", "-w", "-x 1", "one", "1_0", "0xg", "tag -f text", "1 two", "f", "--equal-width=1 2"]
+)
 def test_everything_else_is_ours(line):
     assert not program.counts(line.split())
 
@@ -129,4 +131,3 @@ def test_everything_else_is_ours(line):
 def test_verbs_need_no_other_seq():
     done = subprocess.run([*SEQ, "--version"], env=os.environ | {"PATH": "/nonexistent"}, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("seq ")
-

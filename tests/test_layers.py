@@ -1,4 +1,4 @@
-"""Imports point one way: verbs, then tasks, decode, training and report, then models and heads, then nn, then data, text and metrics."""
+"""Imports point one way: verbs; tasks, decode, training and report; models and heads; nn; data, text and metrics."""
 
 import ast
 from graphlib import TopologicalSorter

@@ -35,13 +35,17 @@ def modules_after(*arguments: object) -> set[str]:
     return set(modules)
 
 
-@pytest.mark.parametrize("line", ["--help", "--version", "tag --help", "train --help", "score --help", "models --help", "models list --help"])
+@pytest.mark.parametrize(
+    "line", ["--help", "--version", "tag --help", "train --help", "score --help", "models --help", "models list --help"]
+)
 def test_help_imports_nothing_heavy(line):
     loaded = modules_after(*line.split())
     assert not loaded & (HEAVY | {"numpy", "safetensors", "multiprocessing", "concurrent"})
 
 
-@pytest.mark.parametrize("line", ["tag", "tag -f jsonl --proba", "tag -f conllu", "tag --nbest 2", "models", "models show en-pos", "train --list"])
+@pytest.mark.parametrize(
+    "line", ["tag", "tag -f jsonl --proba", "tag -f conllu", "tag --nbest 2", "models", "models show en-pos", "train --list"]
+)
 def test_everyday_commands_need_no_torch(line):
     assert not modules_after(*line.split()) & HEAVY
 
@@ -84,7 +88,10 @@ def test_the_linter_bans_what_is_heavy():
 
 def test_verbs_import_the_standard_library_and_typer_only():
     allowed = set(sys.stdlib_module_names) | {"typer", "seqcli"}
-    for path in [*sources("verbs"), *(ROOT / "seqcli" / name for name in ("__main__.py", "cli.py", "terminal.py", "errors.py", "data/blocks.py"))]:
+    for path in [
+        *sources("verbs"),
+        *(ROOT / "seqcli" / name for name in ("__main__.py", "cli.py", "terminal.py", "errors.py", "data/blocks.py")),
+    ]:
         assert loaded_at_import(ast.parse(path.read_text())) <= allowed, path
 
 

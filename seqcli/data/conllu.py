@@ -122,8 +122,8 @@ def retag(sentences: Sequence[Sentence], tagging: Tagging, column: str = "upos")
             columns = lines[row].split("\t")
             columns[field] = tags[position]
             if best is not None:
-                probability = f"Prob={best[position]:.4f}"
-                columns[9] = probability if columns[9] == "_" else f"{columns[9]}|{probability}"
+                others = [part for part in columns[9].split("|") if part != "_" and not part.startswith("Prob=")]
+                columns[9] = "|".join([*others, f"Prob={best[position]:.4f}"])
             lines[row] = "\t".join(columns)
             position += 1
         out.extend(lines)

@@ -76,7 +76,7 @@ def read_config(path: Path) -> dict[str, Any]:
         config = json.loads((path / CONFIG).read_bytes())
     except FileNotFoundError:
         raise Failure(f"{path} is not a model folder: {CONFIG} is missing") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise Failure(f"model folder {path}: {CONFIG} is broken: {error}") from None
     if not isinstance(config, dict) or not {"model", "task", "parameters"} <= config.keys():
         raise Failure(f"model folder {path}: {CONFIG} lacks model, task or parameters", hint="was it written by seq train?")
@@ -100,6 +100,8 @@ def read(path: Path) -> Folder:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except (SafetensorError, OSError) as error:
         raise Failure(f"model folder {path}: {WEIGHTS} is truncated or not safetensors: {error}") from None
+    except (AttributeError, TypeError) as error:  # bfloat16, 8-bit floats
+        raise Failure(f"model folder {path}: {WEIGHTS} holds numbers of a kind that is not known here: {error}") from None
     return Folder(path, config, tensors)
 
 

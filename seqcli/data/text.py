@@ -47,8 +47,8 @@ def write(batch: Batch, tagging: Tagging) -> str:
     if best is None:
         return join(batch.tokens, tagging, [f"/{label} " for label in tagging.labels], ends)
     words = [f"{word}/{tag}/{p:.4f}" for word, tag, p in zip(batch.tokens, tagging.tags(), best, strict=True)]
-    starts = [0, *ends[:-1].tolist()]
-    return "".join(" ".join(words[a:b]) + "\n" for a, b in zip(starts, ends.tolist(), strict=True))
+    left = iter(words)
+    return "".join(" ".join(islice(left, count)) + "\n" for count in np.diff(ends, prepend=0).tolist())
 
 
 def write_nbest(batch: Batch, tagging: Tagging) -> str:

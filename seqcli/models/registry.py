@@ -38,6 +38,8 @@ def load_tagger(found: folder.Folder) -> Tagger:
     try:
         return cast(Tagger, module(kind).load(found))
     except Failure as failure:
+        if str(found.path) in failure.message:  # it says where already
+            raise
         raise Failure(f"model folder {found.path}: {failure}") from None
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise Failure(f"model folder {found.path} does not fit together: {error!r}", hint="train it again") from error

@@ -141,7 +141,7 @@ def tagged(job: Job, source: Iterator[Block], jobs: int = 1) -> Iterator[bytes]:
         except BrokenProcessPool:
             raise Failure("a worker process died", hint="out of memory? try fewer --jobs") from None
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
             raise
 
 
@@ -207,7 +207,7 @@ def read_file(path: Path, column: str) -> Iterator[tuple[Sequence[str], Sequence
 def is_conllu(lines: Sequence[str]) -> bool:
     """CoNLL-U by its first row: a comment, or ten columns."""
     first = next((line for line in lines if line), "")
-    return first.startswith("# ") or first.count("\t") > 2
+    return first.startswith("# ") or (first.startswith("#") and "\t" not in first) or first.count("\t") > 2
 
 
 def evaluate(tagger: Tagger, batch: Batch, known: set[str]) -> dict[str, float]:

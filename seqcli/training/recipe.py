@@ -23,6 +23,9 @@ from typing import Any, TypeVar, cast
 from seqcli.errors import UsageFailure, nearest
 
 RECIPES = Path(__file__).parent.parent / "recipes"
+POSITIVE = ("batch", "epochs", "classes", "levels", "coarser")  # hyper-parameters that cannot be 0; none is negative
+LIMIT = 1 << 63  # what a seed can be
+NAMES = {str: "a string", list: "a list", dict: "a table"}
 R = TypeVar("R")
 
 
@@ -54,6 +57,12 @@ class Run:
                 raise UsageFailure(f"{path}: unknown key {key!r}", hint=nearest(key, known))
         if not isinstance(found.get("model"), str):
             raise UsageFailure(f"{path}: no model is named", hint='model = "crf"')
+        kinds = {"train": list, "settings": dict}
+        for key, value in found.items():
+            if not isinstance(value, kinds.get(key, str)):
+                raise UsageFailure(f"{path}: {key} = {value!r}: expected {NAMES[kinds.get(key, str)]}")
+        if not all(isinstance(name, str) for name in found.get("train", ())):
+            raise UsageFailure(f"{path}: train: expected a list of file names")
         found["train"] = tuple(expand(name) for name in found.get("train", ()))
         for name in ("dev", "test"):
             found[name] = expand(found.get(name, ""))
@@ -66,11 +75,24 @@ def expand(name: str) -> str:
 
 
 def find(name: str) -> Path | None:
-    """The recipe file that a name means: a path, or a recipe of the package, with or without `.toml`."""
+    """The recipe file that a name means: a path, or a recipe of the package, with or without `.toml`; None if it means a model.
+
+    Raises:
+        UsageFailure: a `.toml` that is not there; names the nearest.
+    """
     if name.endswith(".toml") and Path(name).is_file():
         return Path(name)
     shipped = RECIPES / f"{name.removesuffix('.toml')}.toml"
-    return shipped if shipped.is_file() else None
+    if shipped.is_file():
+        return shipped
+    if name.endswith(".toml"):
+        raise UsageFailure(f"no recipe {name}: neither a file nor a recipe of the package", hint=nearest(name, shipped_recipes()))
+    return None
+
+
+def shipped_recipes() -> list[str]:
+    """The recipes of the package."""
+    return sorted(path.name for path in RECIPES.glob("*.toml"))
 
 
 def apply(recipe: R, settings: Mapping[str, Any], where: str) -> R:
@@ -84,7 +106,7 @@ def apply(recipe: R, settings: Mapping[str, Any], where: str) -> R:
     Recipe(epochs=5)
 
     Raises:
-        UsageFailure: an unknown key, or a value that is not of the field's type.
+        UsageFailure: an unknown key, or a value that is not of the field's type or out of its range.
     """
     known = {each.name: type(getattr(recipe, each.name)) for each in fields(cast(Any, recipe))}
     values: dict[str, Any] = {}
@@ -102,14 +124,15 @@ def convert(value: Any, kind: type, where: str) -> Any:
     try:
         if kind is bool:
             return switches[str(value).lower()]
-        if isinstance(value, bool):
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
             raise ValueError
-        number = kind(value)
-        if kind is float and number != number:  # noqa: PLR0124  (NaN)
-            raise ValueError
+        found = kind(value)
     except (ValueError, KeyError, TypeError):
         raise UsageFailure(f"{where}={value}: expected {kind.__name__}") from None
-    return number
+    least = int(where.rpartition(" ")[2] in POSITIVE)
+    if kind in (int, float) and not least <= found < LIMIT:  # NaN is not either
+        raise UsageFailure(f"{where}={value}: expected a number from {least}" + f" to {LIMIT - 1}" * (found >= LIMIT))
+    return found
 
 
 def pairs(settings: Sequence[str]) -> dict[str, str]:

@@ -11,10 +11,10 @@ models = typer.Typer(name="models", help="List the shipped models, or show one's
 
 
 @models.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
-    """List the shipped models."""
+def default(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="One JSON object a model.")] = False) -> None:
+    """List the shipped models, or show one's card."""
     if context.invoked_subcommand is None:
-        list_models()
+        list_models(json)
 
 
 @models.command("list")

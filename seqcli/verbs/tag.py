@@ -75,7 +75,12 @@ def tag(
 
 
 def guess(files: list[Path]) -> str:
-    """The input format by the first file's name."""
+    """The input format by the files' names."""
     names = {".conllu": "conllu", ".conll": "conllu", ".jsonl": "jsonl", ".json": "jsonl"}
-    suffixes = [suffix for suffix in files[0].suffixes if suffix not in (".gz", ".xz")] if files else []
-    return names.get(suffixes[-1], "text") if suffixes else "text"
+    found = set()
+    for file in files:
+        suffixes = [suffix for suffix in file.suffixes if suffix not in (".gz", ".xz")]
+        found.add(names.get(suffixes[-1], "text") if suffixes else "text")
+    if len(found) > 1:
+        raise UsageFailure(f"files of several kinds: {', '.join(sorted(found))}", hint="say which with --input")
+    return found.pop() if found else "text"

@@ -16,7 +16,7 @@ SAMPLE = Path(__file__).parents[2] / "sample_data"
 
 
 @pytest.fixture(scope="module")
-def hmm(tmp_path_factory) -> Path:
+def hmm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "hmm"
     assert run(["train", "hmm", "--train", str(SAMPLE / "tags.train.conllu"), "-o", str(folder), "-q"]) == 0
     return folder
@@ -32,7 +32,7 @@ def test_a_line_in_is_a_row_out_and_the_rows_add_up(hmm, tmp_path, capfd):
     total = sum(float(row[0]) for row in rows if len(row) == 3)
     assert f"11 words, log-likelihood {total:.4f}" in err
     tagger = open_tagger(str(hmm))[1]
-    words = "The dog sleeps . It is cold . She never reads".split()
+    words = ["The", "dog", "sleeps", ".", "It", "is", "cold", ".", "She", "never", "reads"]
     np.testing.assert_allclose(tagger.log_likelihood(words, np.array([4, 4, 3])).sum(), total, atol=1e-5)
     assert run(["score", "-m", str(hmm), str(text), "-b"]) == 0
     assert float(capfd.readouterr().out) == pytest.approx(math.exp(-total / 11), rel=1e-4)

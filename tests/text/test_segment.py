@@ -41,9 +41,7 @@ PIECES = [
 ]
 CHARACTERS = st.characters(exclude_characters="\n\r")
 RANDOM_LINES = st.text(CHARACTERS | st.sampled_from(ODD + " .,'?!:-/"), max_size=40)
-LINES = st.lists(
-    RANDOM_LINES | st.lists(st.sampled_from([*PIECES, " ", "Ann", "x"]), max_size=12).map("".join), max_size=6
-)
+LINES = st.lists(RANDOM_LINES | st.lists(st.sampled_from([*PIECES, " ", "Ann", "x"]), max_size=12).map("".join), max_size=6)
 
 
 def sentences(text: str, language: str = "en") -> list[str]:

@@ -33,7 +33,7 @@ from seqcli.nn.chain import Chain
 
 OFFSETS = (-2, -1, 1, 2)  # where the neighbours stand
 PAIRS = ((WORD, 1), (SHAPE, 1), (CLASS, 1), (CLASS, 2))  # what of a word stands in pairs, and how far apart
-CACHED_TYPES = 200_000  # the type tables are emptied beyond this, so memory does not grow with the input
+CACHED_TYPES = 1 << 16  # the type tables are emptied beyond this, so memory does not grow with the input
 
 
 @dataclass(frozen=True)
