@@ -8,32 +8,57 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from seqcli import __version__
 from seqcli.errors import Failure
-from seqcli.verbs.models import models
-from seqcli.verbs.score import score
-from seqcli.verbs.tag import tag
-from seqcli.verbs.train import train
 
 INTERRUPTED = 130
+VERBS = {
+    "tag": "Tag text: a part of speech, or another label, for every word.",
+    "train": "Train a model on your own data.",
+    "score": "Score tagged text against a reference, or a text by a model.",
+    "models": "List the shipped models, or show one's card.",
+}
+STYLE: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
+
+
+class Verbs(TyperGroup):
+    """Imports a verb when it is called, and none to list them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """The verbs in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The verb's command: `seqcli.verbs.NAME.NAME` is a function, or a Typer application of its own."""
+        if cmd_name not in VERBS:
+            return None
+        verb = getattr(import_module(f"seqcli.verbs.{cmd_name}"), cmd_name)
+        if not isinstance(verb, typer.Typer):
+            function, verb = verb, typer.Typer(**STYLE)
+            verb.command(cmd_name)(function)
+        return get_command(verb)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """The verbs, one line each."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
 
 app = typer.Typer(
     name="seq",
+    cls=Verbs,
     help="Sequence modelling on one command line. (With numbers only, `seq 1 10` is coreutils' seq.)",
-    add_completion=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
+    **STYLE,
 )
-app.command()(tag)
-app.command()(train)
-app.command()(score)
-app.add_typer(models)
 
 
 @app.callback(invoke_without_command=True)

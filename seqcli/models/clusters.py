@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ import numpy as np
 from seqcli.data.examples import AnyArray, DoubleArray, IntArray
 from seqcli.data.folder import Folder, take
 from seqcli.errors import Failure
-from seqcli.models.tagger import pack, unpack
+from seqcli.models.names import Names, order, pack
 
 SPARE = -1  # stands for every word that is too rare, and for the ends of a sentence
 FLUSH = 1 << 24  # pairs counted at a time
@@ -42,7 +41,7 @@ class Recipe:
 class Clusters:
     """Words, lower-cased, with their class at every level, finest first."""
 
-    words: list[str]  # (V,)
+    words: Names  # (V,)
     classes: IntArray  # (V, levels)
     recipe: Mapping[str, Any]
 
@@ -52,22 +51,18 @@ class Clusters:
 
     def tensors(self) -> dict[str, AnyArray]:
         """As a tagger's."""
-        return {"words": pack(self.words), "classes": self.classes.astype(np.int32)}
+        return {"words": self.words.packed, "classes": self.classes.astype(np.int32)}
 
-    @cached_property
-    def index(self) -> dict[str, int]:
-        """The row of each word."""
-        return dict(zip(self.words, range(len(self.words)), strict=True))
-
-    def of(self, word: str) -> list[str]:
-        """The names of a word's classes, `c0=419`, finest first; none for a word that has none."""
-        row = self.index.get(word.lower())
-        return [] if row is None else [f"c{level}={c}" for level, c in enumerate(self.classes[row].tolist())]
+    def of(self, words: Sequence[str]) -> list[list[str]]:
+        """The names of each word's classes, `c0=419`, finest first; none for a word that has none."""
+        find = self.words.find(len(words))
+        rows = [find(word.lower()) for word in words]
+        return [[] if row is None else [f"c{level}={c}" for level, c in enumerate(self.classes[row].tolist())] for row in rows]
 
 
 def load(folder: Folder) -> Clusters:
     """Raises Failure: a tensor is missing or of the wrong shape."""
-    words = unpack(take(folder.tensors, "words", None))
+    words = Names(take(folder.tensors, "words", None))
     return Clusters(words, take(folder.tensors, "classes", len(words), None).astype(np.int64), folder.parameters["recipe"])
 
 
@@ -97,7 +92,8 @@ def train(sentences: Callable[[], Iterable[Sequence[str]]], recipe: Recipe, repo
         levels.append(member if not levels else member[levels[-1]])
         bigrams = bigrams.merged(member, classes)
         classes = max(2, classes // recipe.coarser)
-    return Clusters(words, np.stack(levels, axis=1), asdict(recipe))
+    in_order = order(words)
+    return Clusters(Names(pack([words[i] for i in in_order])), np.stack(levels, axis=1)[in_order], asdict(recipe))
 
 
 @dataclass(frozen=True)

@@ -81,26 +81,6 @@ class ChainTagger(Tagger):
         return tagging
 
 
-def pack(strings: Sequence[str]) -> AnyArray:
-    r"""Strings as one tensor of UTF-8 bytes, a `\n` between them (a `\n` or `\` inside is escaped).
-
-    >>> unpack(pack(["a", "", "é"]))
-    ['a', '', 'é']
-    """
-    escaped = [s.replace("\\", "\\\\").replace("\n", "\\n") if "\n" in s or "\\" in s else s for s in strings]
-    data = "".join(s + "\n" for s in escaped).encode("utf-8", "surrogatepass")
-    return np.frombuffer(data, dtype=np.uint8)
-
-
-def unpack(tensor: AnyArray) -> list[str]:
-    """The strings that `pack` packed."""
-    text = tensor.tobytes().decode("utf-8", "surrogatepass")
-    strings = text.split("\n")[:-1]
-    if "\\" in text:
-        strings = [s.replace("\\\\", "\0").replace("\\n", "\n").replace("\0", "\\") if "\\" in s else s for s in strings]
-    return strings
-
-
 def label_ids(tags: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:
     """The labels of gold tags in sorted order, and each tag as an index into them.
 

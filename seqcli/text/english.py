@@ -53,6 +53,14 @@ def read_chunk(text: str) -> Chunk:
 
 def _pieces(text: str) -> list[str]:
     """The chunk cut at punctuation; contractions are still whole."""
+    word, mark = text[:-1], text[-1]
+    if mark in ".,;:!?" and word.isalpha() and word.isascii():  # most chunks; and a short text never needs the pattern
+        return [text] if mark == "." and _is_abbreviation(word) else [word, mark]
+    return _match_pieces(text)
+
+
+def _match_pieces(text: str) -> list[str]:
+    """The same by the pattern, which knows every kind of piece."""
     pieces: list[str] = []
     at, pattern = 0, _pattern()
     while at < len(text):

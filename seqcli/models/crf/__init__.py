@@ -28,7 +28,8 @@ from seqcli.models import clusters
 from seqcli.models.clusters import Clusters
 from seqcli.models.crf.features import BOUNDARY, CLASS, SHAPE, WORD, describe
 from seqcli.models.crf.weights import EDGE, Pairs, Weights, pad
-from seqcli.models.tagger import ChainTagger, label_ids, pack, unpack
+from seqcli.models.names import Names
+from seqcli.models.tagger import ChainTagger, label_ids
 from seqcli.nn.chain import Chain
 
 OFFSETS = (-2, -1, 1, 2)  # where the neighbours stand
@@ -76,7 +77,6 @@ class CRFTagger(ChainTagger):
         self.labels, self.center, self.near, self.pairs = labels, center, near, pairs
         self.transition, self.initial, self.final = path
         self.clusters, self.recipe = clusters, recipe
-        self.value_index = [dict(zip(each.values, range(len(each.values)), strict=True)) for each in pairs]
         self.forget()
 
     def forget(self) -> None:
@@ -91,7 +91,8 @@ class CRFTagger(ChainTagger):
 
     def learn(self, words: Sequence[str]) -> None:
         """Score the types numbered last, and enter them in the tables."""
-        described = [describe(word, self.clusters.of(word)) for word in words]
+        classes = self.clusters.of(words)
+        described = list(map(describe, words, classes))
         start, end = self.used, self.used + len(words)
         if end > len(self.own):
             size = max(2 * len(self.own), end, 1024)
@@ -100,8 +101,10 @@ class CRFTagger(ChainTagger):
         self.own[start:end] = self.center.sum([features.center for features in described])
         near = self.near.sum([features.near for features in described])
         self.beside[:, start:end] = near.reshape(len(words), len(OFFSETS), -1).swapaxes(0, 1)
-        for numbers, index, (view, _) in zip(self.in_pairs, self.value_index, PAIRS, strict=True):
-            numbers[start:end] = [index.get(features.values[view], -1) for features in described]
+        for numbers, pairs, (view, _) in zip(self.in_pairs, self.pairs, PAIRS, strict=True):
+            find = pairs.values.find(len(words))
+            found = [find(features.values[view]) for features in described]
+            numbers[start:end] = [-1 if number is None else number for number in found]
         self.used = end
 
     def type_ids(self, tokens: Sequence[str]) -> IntArray:
@@ -133,7 +136,7 @@ class CRFTagger(ChainTagger):
             **self.center.tensors("center"),
             **self.near.tensors("near"),
             **{key: tensor for i, pairs in enumerate(self.pairs) for key, tensor in pairs.tensors(f"pairs.{i}").items()},
-            "clusters.words": pack(self.clusters.words),
+            "clusters.words": self.clusters.words.packed,
             "clusters.classes": self.clusters.classes.astype(np.int16),
             "transition": self.transition,
             "initial": self.initial,
@@ -150,7 +153,7 @@ def load(folder: Folder) -> CRFTagger:
     config, tensors = folder.parameters, folder.tensors
     labels = tuple(config["labels"])
     tags = len(labels)
-    clustered = unpack(take(tensors, "clusters.words", None))
+    clustered = Names(take(tensors, "clusters.words", None))
     classes = take(tensors, "clusters.classes", len(clustered), None)
     return CRFTagger(
         labels,
@@ -184,7 +187,7 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
     types = np.array([index[word] for word in train.tokens], dtype=np.int64)
     often = np.bincount(types, minlength=len(words))
     often[EDGE] = len(train.lengths)
-    described = [describe(word, word_classes.of(word)) for word in words]
+    described = list(map(describe, words, word_classes.of(words)))
     center, center_rows = number([features.center for features in described], often, 1)
     near, near_rows = number([features.near for features in described], often, recipe.near)
     place, padded = pad(types, train.lengths)
@@ -258,7 +261,7 @@ def grown(table: AnyArray, size: int, axis: int) -> AnyArray:
 def read_clusters(path: str) -> Clusters:
     """The clusters in a model folder; none where no folder is named."""
     if not path:
-        return Clusters([], np.empty((0, 0), np.int64), {})
+        return Clusters(Names.of([]), np.empty((0, 0), np.int64), {})
     found = folders.read(Path(path))
     if found.config["model"] != "clusters":
         raise Failure(f"{path} holds {found.config['model']!r}, not word clusters", hint="seq train clusters")

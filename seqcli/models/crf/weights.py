@@ -10,7 +10,8 @@ import numpy as np
 
 from seqcli.data.examples import AnyArray, FloatArray, IntArray
 from seqcli.data.folder import take
-from seqcli.models.tagger import Tensors, pack, unpack
+from seqcli.models.names import Names, order, pack
+from seqcli.models.tagger import Tensors
 
 EDGE = 0  # type id of the boundary
 DENSE = 1 << 20  # so many pairs of values are looked up in a table; more are searched for
@@ -52,29 +53,29 @@ def heavy(matrix: FloatArray, prune: float) -> IntArray:
 class Weights:
     """Named features with their weights: rows of a matrix, looked up by name."""
 
-    def __init__(self, names: Sequence[str], rows: Rounded) -> None:
+    def __init__(self, names: Names, rows: Rounded) -> None:
         self.names, self.rows = names, rows
-        self.index = dict(zip(names, range(len(names)), strict=True))
 
     @classmethod
     def of(cls, names: Sequence[str], matrix: FloatArray, prune: float) -> Weights:
         """Without the features whose every weight is below `prune`."""
         kept = heavy(matrix, prune)
-        return cls([names[row] for row in kept.tolist()], Rounded.of(matrix[kept]))
+        kept = kept[order([names[row] for row in kept.tolist()])]
+        return cls(Names(pack([names[row] for row in kept.tolist()])), Rounded.of(matrix[kept]))
 
     @classmethod
     def load(cls, tensors: Tensors, name: str, columns: int) -> Weights:
         """Raises Failure: missing or of the wrong shape."""
-        names = unpack(take(tensors, f"{name}.names", None))
+        names = Names(take(tensors, f"{name}.names", None))
         return cls(names, Rounded.load(tensors, name, len(names), columns))
 
     def tensors(self, name: str) -> dict[str, AnyArray]:
         """For the model folder, under a name."""
-        return {f"{name}.names": pack(self.names), **self.rows.tensors(name)}
+        return {f"{name}.names": self.names.packed, **self.rows.tensors(name)}
 
     def sum(self, described: Sequence[Sequence[str]]) -> FloatArray:
         """For each list of features the sum of the weights of those that are known, (types, columns)."""
-        get = self.index.get
+        get = self.names.find(sum(map(len, described)))
         rows: list[int] = []
         bounds: list[int] = []
         for features in described:
@@ -94,7 +95,7 @@ class Pairs:
     One apart, a pair speaks of its right word, then of its left; two apart, of the word between.
     """
 
-    def __init__(self, gap: int, values: Sequence[str], ends: AnyArray, rows: Rounded, tags: int) -> None:
+    def __init__(self, gap: int, values: Names, ends: AnyArray, rows: Rounded, tags: int) -> None:
         self.gap, self.values, self.ends, self.rows = gap, values, ends, rows  # (P,), (M, 2) sorted, (M, 2 K or K)
         self.keys = ends[:, 0].astype(np.int64) * len(values) + ends[:, 1]
         weights = np.concatenate([rows[:], np.zeros((1, rows.levels.shape[1]), np.float32)])  # the last row is of no pair
@@ -109,20 +110,26 @@ class Pairs:
         """From keys left * values + right, without the pairs whose every weight is below `prune`."""
         kept = heavy(matrix, prune)
         used, place = np.unique(np.stack(np.divmod(keys[kept], max(1, len(values))), axis=1), return_inverse=True)
-        ends = place.reshape(-1, 2).astype(np.int32)
-        return cls(gap, [values[i] for i in used.tolist()], ends, Rounded.of(matrix[kept]), tags)
+        names = [values[i] for i in used.tolist()]
+        in_order = np.array(order(names), dtype=np.int64)
+        number = np.empty_like(in_order)
+        number[in_order] = np.arange(len(names))
+        ends = number[place.reshape(-1, 2)]
+        by_key = np.lexsort((ends[:, 1], ends[:, 0]))
+        rows = Rounded.of(matrix[kept[by_key]])
+        return cls(gap, Names(pack([names[i] for i in in_order.tolist()])), ends[by_key].astype(np.int32), rows, tags)
 
     @classmethod
     def load(cls, tensors: Tensors, name: str, gap: int, tags: int) -> Pairs:
         """Raises Failure: missing or of the wrong shape."""
-        values = unpack(take(tensors, f"{name}.values", None))
+        values = Names(take(tensors, f"{name}.values", None))
         ends = take(tensors, f"{name}.ends", None, 2)
         columns = tags * (2 if gap == 1 else 1)
         return cls(gap, values, ends, Rounded.load(tensors, name, len(ends), columns), tags)
 
     def tensors(self, name: str) -> dict[str, AnyArray]:
         """For the model folder, under a name."""
-        return {f"{name}.values": pack(self.values), f"{name}.ends": self.ends, **self.rows.tensors(name)}
+        return {f"{name}.values": self.values.packed, f"{name}.ends": self.ends, **self.rows.tensors(name)}
 
     def add(self, emission: FloatArray, values: IntArray, place: IntArray) -> None:
         """Add to the emission (N, K) of the words at `place` (N,) in a padded text of values, -1 for unknown ones."""

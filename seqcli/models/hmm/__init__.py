@@ -35,7 +35,8 @@ from seqcli.models.hmm import baum_welch
 from seqcli.models.hmm.baum_welch import HMM, Categorical
 from seqcli.models.hmm.subtags import Limits, Subtags, find, number, tally
 from seqcli.models.hmm.unknown_words import Affixes, Guesser, Spelling, shape, smooth
-from seqcli.models.tagger import ChainTagger, Tensors, label_ids, pack, unpack
+from seqcli.models.names import pack, unpack
+from seqcli.models.tagger import ChainTagger, Tensors, label_ids
 from seqcli.nn.chain import Chain, log_partition, viterbi
 
 SUBTAGS = {1: 300, 2: 44}  # by order: what 25,000 words a second or two can bear
