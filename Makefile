@@ -11,6 +11,7 @@ demo: install
 	@$(BIN)/seq tag sample_data/notes.txt
 
 install: .venv/installed
+	@$(BIN)/python -m compileall -q seqcli  # where Python may not write bytecode itself, every start would compile
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -24,7 +25,7 @@ install: .venv/installed
 	$(PIP) -e '.[dev]'
 	@touch $@
 
-test: .venv/dev
+test: install .venv/dev
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-all: .venv/dev
@@ -36,7 +37,7 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto -m "not slow and not corpus" -x
 
-bench: .venv/dev
+bench: install .venv/dev
 	$(BIN)/python -m tests.bench
 
 # Rebuilds what is shipped in seqcli/pretrained from the open data under SEQ_DATA.

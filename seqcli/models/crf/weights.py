@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from seqcli.models.names import Names, order, pack
 from seqcli.models.tagger import Tensors
 
 EDGE = 0  # type id of the boundary
+SHORT = 1000  # words for which no table is made
 DENSE = 1 << 20  # so many pairs of values are looked up in a table; more are searched for
 
 
@@ -96,14 +98,23 @@ class Pairs:
     """
 
     def __init__(self, gap: int, values: Names, ends: AnyArray, rows: Rounded, tags: int) -> None:
-        self.gap, self.values, self.ends, self.rows = gap, values, ends, rows  # (P,), (M, 2) sorted, (M, 2 K or K)
+        self.gap, self.values, self.ends, self.rows, self.tags = gap, values, ends, rows, tags  # ends (M, 2) sorted; rows (M, 2 K or K)
         self.keys = ends[:, 0].astype(np.int64) * len(values) + ends[:, 1]
-        weights = np.concatenate([rows[:], np.zeros((1, rows.levels.shape[1]), np.float32)])  # the last row is of no pair
-        self.parts = [np.ascontiguousarray(weights[:, at : at + tags]) for at in range(0, weights.shape[1], tags)]
-        self.table: IntArray | None = None
-        if len(values) ** 2 <= DENSE:
-            self.table = np.full(len(values) ** 2, len(ends), dtype=np.int32)
-            self.table[self.keys] = np.arange(len(ends))
+
+    @cached_property
+    def parts(self) -> list[FloatArray]:
+        """What a pair says of each of its words, in single precision, (M + 1, K) each; the last row is of no pair."""
+        weights = np.concatenate([self.rows[:], np.zeros((1, self.rows.levels.shape[1]), np.float32)])
+        return [np.ascontiguousarray(weights[:, at : at + self.tags]) for at in range(0, weights.shape[1], self.tags)]
+
+    @cached_property
+    def table(self) -> IntArray | None:
+        """The row of every pair of values, where they are few."""
+        if len(self.values) ** 2 > DENSE:
+            return None
+        rows = np.full(len(self.values) ** 2, len(self.keys))
+        rows[self.keys] = np.arange(len(self.keys))
+        return rows
 
     @classmethod
     def of(cls, gap: int, values: Sequence[str], keys: IntArray, matrix: FloatArray, tags: int, prune: float) -> Pairs:
@@ -134,8 +145,13 @@ class Pairs:
     def add(self, emission: FloatArray, values: IntArray, place: IntArray) -> None:
         """Add to the emission (N, K) of the words at `place` (N,) in a padded text of values, -1 for unknown ones."""
         rows = self.find(values[: -self.gap], values[self.gap :])  # of the pair that begins at each place
-        for part, begins in zip(self.parts, (-1, 0), strict=False):
-            emission += part[rows[place + begins]]
+        for part, begins in enumerate((-1, 0)[: self.rows.levels.shape[1] // self.tags]):
+            row = rows[place + begins]
+            if len(place) < SHORT:
+                known = np.flatnonzero(row < len(self.keys))
+                emission[known] += self.rows[row[known]][:, part * self.tags : (part + 1) * self.tags]
+            else:
+                emission += self.parts[part][row]
 
     def find(self, left: IntArray, right: IntArray) -> IntArray:
         """The row of each pair; that of no pair where it is unknown."""
@@ -143,7 +159,7 @@ class Pairs:
         rows = np.full(len(left), none)
         both = np.flatnonzero((left >= 0) & (right >= 0))
         wanted = left[both] * len(self.values) + right[both]
-        if self.table is not None:
+        if len(left) >= SHORT and self.table is not None:
             rows[both] = self.table[wanted]
         elif none:
             found = np.minimum(np.searchsorted(self.keys, wanted), none - 1)
