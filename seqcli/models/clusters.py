@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,17 @@ class Clusters:
 
     def of(self, words: Sequence[str]) -> list[list[str]]:
         """The names of each word's classes, `c0=419`, finest first; none for a word that has none."""
-        find = self.words.find(len(words))
-        rows = [find(word.lower()) for word in words]
-        return [[] if row is None else [f"c{level}={c}" for level, c in enumerate(self.classes[row].tolist())] for row in rows]
+        rows = self.words.numbers([word.lower() for word in words])
+        known = np.flatnonzero(rows < len(self.words))
+        found: list[list[str]] = [[] for _ in words]
+        for place, classes in zip(known.tolist(), self.classes[rows[known]].tolist(), strict=True):
+            found[place] = [names[c] for names, c in zip(self.names, classes, strict=True)]
+        return found
+
+    @cached_property
+    def names(self) -> list[list[str]]:
+        """The name of every class, level by level."""
+        return [[f"c{level}={c}" for c in range(1 + self.classes[:, level].max())] for level in range(self.classes.shape[1])]
 
 
 def load(folder: Folder) -> Clusters:

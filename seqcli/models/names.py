@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 
-from seqcli.data.examples import AnyArray
+from seqcli.data.examples import AnyArray, IntArray
 
 
 def pack(strings: Sequence[str]) -> AnyArray:
@@ -36,17 +37,18 @@ class Names:
     a dictionary.
 
     >>> names = Names.of(["walk", "the", "a"])
-    >>> names.find(1)("the"), names.find(1)("cat"), list(names)
-    (1, None, ['a', 'the', 'walk'])
+    >>> list(names), names.numbers(["the", "cat"]).tolist()      # one that is not there is numbered beyond the last
+    (['a', 'the', 'walk'], [1, 3])
     """
 
-    MANY = 2_000  # look-ups that pay for a dictionary
+    MANY = 1_000  # look-ups that pay for a dictionary
 
     def __init__(self, packed: AnyArray) -> None:
         self.packed = packed
         self.data = packed.tobytes()
         self.ends = np.flatnonzero(packed == ord("\n"))
         self.index: dict[str, int] | None = None
+        self.asked = 0
 
     @classmethod
     def of(cls, strings: Sequence[str]) -> Names:
@@ -59,14 +61,16 @@ class Names:
     def __iter__(self) -> Iterator[str]:
         return iter(unpack(self.packed))
 
-    def find(self, lookups: int) -> Callable[[str], int | None]:
-        """What finds a name's number, None if it is none of these; `lookups` is how often it will be asked, about."""
-        if self.index is None and lookups > self.MANY:
+    def numbers(self, strings: Sequence[str]) -> IntArray:
+        """The number of each string, (N,); `len` of these names for one that is none of them."""
+        self.asked += len(strings)
+        if self.index is None and self.asked > self.MANY:
             self.index = dict(zip(self, range(len(self)), strict=True))
-        return self.search if self.index is None else self.index.get
+        found = map(self.search, strings) if self.index is None else map(self.index.get, strings, repeat(len(self)))
+        return np.fromiter(found, np.int64, len(strings))
 
-    def search(self, name: str) -> int | None:
-        """By bisection."""
+    def search(self, name: str) -> int:
+        """The number of one string, by bisection."""
         wanted = pack([name]).tobytes()[:-1]
         low, high = 0, len(self.ends)
         while low < high:
@@ -76,7 +80,7 @@ class Names:
             if found == wanted:
                 return middle
             low, high = (middle + 1, high) if found < wanted else (low, middle)
-        return None
+        return len(self.ends)
 
 
 def order(strings: Sequence[str]) -> list[int]:

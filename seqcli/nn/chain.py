@@ -45,7 +45,7 @@ from seqcli.data.examples import IntArray
 Array = Any  # a numpy array or a torch tensor: the same lines run on either
 
 FAST_RANGE = 600.0  # nats that scaled doubles can hold between the likeliest and the least likely state
-SWEEP = 1 << 17  # numbers that one block of the max sweep holds: they stay in the cache near the processor
+SWEEP = 1 << 18  # numbers that one block of the max sweep holds: they stay in the cache near the processor
 TWO_THREADS = 1 << 28  # sums from which Viterbi is worth a second thread
 
 

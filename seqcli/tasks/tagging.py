@@ -19,7 +19,7 @@ from seqcli.text.segment import Segmenter
 
 INPUTS = ("text", "conllu", "jsonl")
 FORMATS = ("text", "tsv", "conllu", "jsonl")
-WORDS = 1 << 15  # tagged at once: enough for wide array operations, few enough for the processor's cache
+WORDS = 1 << 16  # tagged at once: enough for wide array operations, few enough for the processor's cache
 
 
 @dataclass

@@ -38,7 +38,7 @@ def read_chunk(text: str) -> Chunk:
     marks = bytearray()
     for piece in _pieces(text):
         parts = _split_contraction(piece)
-        leans = bool(words) and piece.lower().translate(_STRAIGHT) in _CLITICS  # AT&T|'s
+        leans = bool(words) and piece[0] in "'’`nN" and piece.lower().translate(_STRAIGHT) in _CLITICS  # AT&T|'s
         words += parts
         marks += bytes([JOINED * leans] + [JOINED] * (len(parts) - 1))
     if len(words) > 1 and words[-1] in ("'", "’") and words[-2][-1] in "sSxXzZ" and text[0] not in "'‘":
@@ -92,6 +92,8 @@ def _split_contraction(word: str) -> list[str]:
     low = low.translate(_STRAIGHT)
     if (cuts := CONTRACTIONS.get(low)) is not None:
         return [word[a:b] for a, b in zip((0, *cuts), (*cuts, len(word)), strict=True)]
+    if "'" not in low:  # every clitic has one
+        return [word]
     parts: list[str] = []
     for _ in range(2):  # should|n't|'ve
         clitic = next((clitic for clitic in _CLITICS if low.endswith(clitic)), None)

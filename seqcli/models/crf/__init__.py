@@ -102,9 +102,8 @@ class CRFTagger(ChainTagger):
         near = self.near.sum([features.near for features in described])
         self.beside[:, start:end] = near.reshape(len(words), len(OFFSETS), -1).swapaxes(0, 1)
         for numbers, pairs, (view, _) in zip(self.in_pairs, self.pairs, PAIRS, strict=True):
-            find = pairs.values.find(len(words))
-            found = [find(features.values[view]) for features in described]
-            numbers[start:end] = [-1 if number is None else number for number in found]
+            found = pairs.values.numbers([features.values[view] for features in described])
+            numbers[start:end] = np.where(found < len(pairs.values), found, -1)
         self.used = end
 
     def type_ids(self, tokens: Sequence[str]) -> IntArray:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 WORD, SHAPE, CLASS = range(3)
 RUNS = ("XX", "xx", "dd", "oo")
+SUFFIXES = tuple((f"s{n}=", -n) for n in range(1, 7))
+PREFIXES = tuple((f"p{n}=", n) for n in range(1, 5))
 BOUNDARY = "\n"  # the type that stands before the first word and after the last: no word contains it
 
 
@@ -68,8 +70,8 @@ def describe(word: str, classes: Sequence[str] = ()) -> Features:
     form = shape(word)
     center = ["w=" + word, "l=" + lower, "x=" + form]
     size = len(lower)
-    center += [f"s{n}=" + lower[-n:] for n in range(1, min(size, 6) + 1)]
-    center += [f"p{n}=" + word[:n] for n in range(1, min(size, 4) + 1)]
+    center += [name + lower[start:] for name, start in SUFFIXES[:size]]
+    center += [name + word[:end] for name, end in PREFIXES[:size]]
     near = ["l=" + lower, "x=" + form]
     if size > 2:
         near += ["s2=" + lower[-2:], "s3=" + lower[-3:]]

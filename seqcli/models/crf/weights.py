@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -77,17 +78,15 @@ class Weights:
 
     def sum(self, described: Sequence[Sequence[str]]) -> FloatArray:
         """For each list of features the sum of the weights of those that are known, (types, columns)."""
-        get = self.names.find(sum(map(len, described)))
-        rows: list[int] = []
-        bounds: list[int] = []
-        for features in described:
-            bounds.append(len(rows))
-            rows.extend([row for row in map(get, features) if row is not None])
+        sizes = np.fromiter(map(len, described), np.int64, len(described))
+        rows = self.names.numbers(list(chain.from_iterable(described)))
+        known = rows < len(self.names)
+        ends = np.concatenate([[0], np.cumsum(known)])[np.cumsum(sizes)]  # known features up to the end of each list
         total = np.zeros((len(described), self.rows.levels.shape[1]), np.float32)
-        starts = np.array(bounds)
-        filled = np.flatnonzero(np.diff(starts, append=len(rows)))
+        filled = np.flatnonzero(np.diff(ends, prepend=0))
         if len(filled):
-            total[filled] = np.add.reduceat(self.rows[rows], starts[filled], axis=0)
+            starts = np.concatenate([[0], ends])[filled]
+            total[filled] = np.add.reduceat(self.rows[rows[known]], starts, axis=0)
         return total
 
 
