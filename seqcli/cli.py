@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from seqcli import __version__
-from seqcli.errors import Failure
+from seqcli.errors import Failure, UsageFailure, nearest
 
 INTERRUPTED = 130
 VERBS = {
@@ -39,7 +39,7 @@ class Verbs(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """The verb's command: `seqcli.verbs.NAME.NAME` is a function, or a Typer application of its own."""
         if cmd_name not in VERBS:
-            return None
+            raise UsageFailure(f"no verb is called {cmd_name!r}", hint=nearest(cmd_name, VERBS))
         verb = getattr(import_module(f"seqcli.verbs.{cmd_name}"), cmd_name)
         if not isinstance(verb, typer.Typer):
             function, verb = verb, typer.Typer(**STYLE)

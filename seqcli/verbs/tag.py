@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Annotated
@@ -69,6 +70,8 @@ def tag(
         source=source, target=target, column=folder.config.get("column", "upos"),
         decode=decode, proba=proba, nbest=nbest, errors=errors,
     )  # fmt: skip
+    gc.freeze()  # what is loaded stays: collections look at the batch at hand only, and not too often
+    gc.set_threshold(200_000)
     with Output(output) as out:
         for part in tagged(job, Progress(quiet).watch(blocks(files, job.separator)), jobs or default_jobs()):
             out.write(part)
