@@ -8,6 +8,7 @@ from itertools import repeat
 import numpy as np
 
 from seqcli.data.examples import AnyArray, IntArray
+from seqcli.errors import Failure
 
 
 def pack(strings: Sequence[str]) -> AnyArray:
@@ -44,6 +45,8 @@ class Names:
     MANY = 1_000  # look-ups that pay for a dictionary
 
     def __init__(self, packed: AnyArray) -> None:
+        if len(packed) and packed[-1] != ord("\n"):
+            raise Failure("a list of names is cut off", hint="train the model again")
         self.packed = packed
         self.data = packed.tobytes()
         self.ends = np.flatnonzero(packed == ord("\n"))

@@ -223,7 +223,8 @@ def scalable(chain: Chain) -> bool:
         return False
     top = xp.amax(chain.emission, 1)
     possible = xp.where(xp.isfinite(chain.emission), chain.emission, top[:, None])
-    spread = xp.where(xp.isfinite(top), top - xp.amin(possible, 1), xp.zeros_like(top)).max() if len(top) else 0.0
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    spread = xp.where(xp.isfinite(possible), top[:, None] - possible, xp.zeros_like(possible)).max() if len(top) else 0.0
     return bool((len(chain.transition.shape) - 1) * (high - low + spread) < FAST_RANGE)
 
 
@@ -233,7 +234,7 @@ class Scaled:
     def __init__(self, chain: Chain) -> None:
         xp = namespace(chain.emission)
         self.chain = chain
-        emission = xp.asarray(chain.emission, dtype=xp.float64)
+        emission = doubles(chain.emission)
         self.shift = xp.amax(emission, 1)  # (N or V,)
         self.shift[~xp.isfinite(self.shift)] = 0
         self.emission = xp.exp(emission - self.shift[:, None])  # (N or V, K)
@@ -278,10 +279,15 @@ class Scaled:
         return (states.reshape(-1, rest, tags) * emission[:, None]).reshape(-1, rest * tags)
 
 
+def doubles(x: Array) -> Array:
+    """In double precision."""
+    return x.astype(np.float64) if isinstance(x, np.ndarray) else x.detach().double()
+
+
 def exponentiate(potential: Array) -> tuple[Array, float]:
     """exp(potential - shift) as doubles, and the shift: the largest potential."""
     xp = namespace(potential)
-    potential = xp.asarray(potential, dtype=xp.float64)
+    potential = doubles(potential)
     shift = float(potential.max())
     shift = shift if np.isfinite(shift) else 0.0
     return xp.exp(potential - shift), shift

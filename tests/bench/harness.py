@@ -10,10 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SEQ_DATA", ROOT.parent / "shared" / "data"))
 WORK = ROOT / "build" / "bench"  # what peers had to train, and the texts they are timed on
+LAUNCHER = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss / 1024, status)
+"""  # a small process of its own: a child's peak memory counts from what its parent held when it was started
 SEQ = str(Path(sys.executable).with_name("seq"))
 
 
@@ -38,21 +46,12 @@ def commands(runs: int, candidates: Mapping[str, Sequence[str]], stdin: bytes | 
 
 def run_once(command: Sequence[str], stdin: bytes | Path) -> tuple[float, float]:
     """Seconds and megabytes of one run."""
-    source = stdin.open("rb") if isinstance(stdin, Path) else subprocess.PIPE
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL)
-    if process.stdin is not None and isinstance(stdin, bytes):
-        try:
-            process.stdin.write(stdin)
-            process.stdin.close()
-        except BrokenPipeError:
-            pass
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return seconds, usage.ru_maxrss / 1024
+    feed: dict[str, Any] = {"stdin": stdin.open("rb")} if isinstance(stdin, Path) else {"input": stdin}
+    done = subprocess.run([sys.executable, "-S", "-c", LAUNCHER, *command], stdout=subprocess.PIPE, check=True, **feed)
+    seconds, megabytes, status = map(float, done.stdout.split())
+    if status:
+        raise SystemExit(f"{' '.join(command)} ended with {status:.0f}")
+    return seconds, megabytes
 
 
 def functions(runs: int, candidates: Mapping[str, Callable[[], object]]) -> dict[str, Cost]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from seqcli.data.examples import AnyArray, FloatArray, IntArray
 from seqcli.data.folder import take
+from seqcli.errors import Failure
 from seqcli.models.names import Names, order, pack
 from seqcli.models.tagger import Tensors
 
@@ -134,6 +135,8 @@ class Pairs:
         """Raises Failure: missing or of the wrong shape."""
         values = Names(take(tensors, f"{name}.values", None))
         ends = take(tensors, f"{name}.ends", None, 2)
+        if len(ends) and not 0 <= ends.min() <= ends.max() < len(values):
+            raise Failure(f"the tensor '{name}.ends' names values that '{name}.values' has not", hint="train it again")
         columns = tags * (2 if gap == 1 else 1)
         return cls(gap, values, ends, Rounded.load(tensors, name, len(ends), columns), tags)
 
