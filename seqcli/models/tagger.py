@@ -14,7 +14,8 @@ import numpy as np
 
 from seqcli.data.examples import AnyArray, Batch, FloatArray, IntArray, Tagging
 from seqcli.errors import Failure
-from seqcli.nn.chain import Chain, expectations, log_partition, n_best, viterbi
+from seqcli.nn.chain import Chain, expectations, log_partition
+from seqcli.nn.paths import n_best, viterbi
 
 Tensors = Mapping[str, AnyArray]
 DECODE = ("viterbi", "posterior")

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torchcrf import CRF
 
-from seqcli.nn.chain import Chain, viterbi
+from seqcli.nn.chain import Chain
 from seqcli.nn.crf import log_likelihood
+from seqcli.nn.paths import viterbi
 from tests.bench.harness import functions, table
 
 

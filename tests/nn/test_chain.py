@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from seqcli.nn import chain as chains
+from seqcli.nn import paths
 from seqcli.nn.chain import Chain
 
 
@@ -53,16 +54,16 @@ CASES = [(1, 3, [1, 4, 2, 4]), (1, 5, [3]), (2, 3, [1, 3, 2]), (3, 2, [4, 1])]
 @pytest.mark.parametrize("forbid", [0.0, 0.2])
 def test_everything_equals_counting_all_paths(order, tags, lengths, symbols, forbid):
     chain = random_chain(order, tags, lengths, forbid=forbid, symbols=symbols)
-    paths = enumerate_paths(chain)
-    log_z = [np.logaddexp.reduce([score for score, _ in sequence]) for sequence in paths]
+    all_paths = enumerate_paths(chain)
+    log_z = [np.logaddexp.reduce([score for score, _ in sequence]) for sequence in all_paths]
     np.testing.assert_allclose(chains.log_partition(chain), log_z, rtol=1e-10)
     np.testing.assert_allclose(chains.scan(chain)[1], log_z, rtol=1e-10)
-    np.testing.assert_allclose(chains.scan(chain, chains.largest)[1], [s[0][0] for s in paths], rtol=1e-10)
+    np.testing.assert_allclose(chains.scan(chain, chains.largest)[1], [s[0][0] for s in all_paths], rtol=1e-10)
 
     emission = np.zeros((sum(lengths), tags))
     transition, initial, final = (np.zeros_like(x) for x in (chain.transition, chain.initial, chain.final))
     start = 0
-    for sequence, length, norm in zip(paths, lengths, log_z, strict=True):
+    for sequence, length, norm in zip(all_paths, lengths, log_z, strict=True):
         for score, path in sequence:
             weight = np.exp(score - norm)
             states = [path[i : i + order] for i in range(length)]
@@ -79,10 +80,10 @@ def test_everything_equals_counting_all_paths(order, tags, lengths, symbols, for
         np.testing.assert_allclose(way.initial, initial, atol=1e-10)
         np.testing.assert_allclose(way.final, final, atol=1e-10)
 
-    best = chains.viterbi(chain)
-    np.testing.assert_allclose(best.score, [sequence[0][0] for sequence in paths], rtol=1e-10)
-    np.testing.assert_array_equal(best.tags, np.concatenate([sequence[0][1][order - 1 :] for sequence in paths]))
-    for found, sequence in zip(chains.n_best(chain, 5), paths, strict=True):
+    best = paths.viterbi(chain)
+    np.testing.assert_allclose(best.score, [sequence[0][0] for sequence in all_paths], rtol=1e-10)
+    np.testing.assert_array_equal(best.tags, np.concatenate([sequence[0][1][order - 1 :] for sequence in all_paths]))
+    for found, sequence in zip(paths.n_best(chain, 5), all_paths, strict=True):
         possible = [(score, path[order - 1 :]) for score, path in sequence[:5] if np.isfinite(score)]
         assert [tuple(path.tolist()) for _, path in found] == [path for _, path in possible]
         np.testing.assert_allclose([score for score, _ in found], [score for score, _ in possible], rtol=1e-10)
@@ -110,10 +111,10 @@ def test_torch_runs_the_same_lines_and_the_gradient_is_the_expectation(order):
 @pytest.mark.parametrize(("order", "symbols"), [(1, 0), (1, 6), (2, 0)])
 def test_blocks_and_halves_change_nothing(order, symbols, monkeypatch):
     chain = random_chain(order, 5, [3, 40, 1, 40, 12, 7], symbols=symbols)
-    whole = chains.viterbi(chain)
-    monkeypatch.setattr(chains, "SWEEP", 60)
-    monkeypatch.setattr(chains, "TWO_THREADS", 1)
-    cut = chains.viterbi(chain)
+    whole = paths.viterbi(chain)
+    monkeypatch.setattr(paths, "SWEEP", 60)
+    monkeypatch.setattr(paths, "TWO_THREADS", 1)
+    cut = paths.viterbi(chain)
     np.testing.assert_array_equal(cut.tags, whole.tags)
     np.testing.assert_array_equal(cut.score, whole.score)
 
@@ -139,7 +140,7 @@ def test_a_path_that_fades_for_thousands_of_steps_can_still_win():
     emission = np.concatenate([np.tile([-1.0, 0.0], (2000, 1)), np.tile([0.0, -1.0], (3000, 1))])
     transition = np.array([[np.log(0.5), np.log(0.5)], [-np.inf, 0.0]])
     chain = Chain(emission, np.array([5000]), transition, np.array([0.0, -np.inf]), np.array([3000.0, 0.0]))
-    assert chains.viterbi(chain).tags.sum() == 0
+    assert paths.viterbi(chain).tags.sum() == 0
     assert chains.expectations(chain).emission[:, 0].min() > 0.99
 
 
@@ -148,5 +149,5 @@ def test_a_sequence_without_a_possible_path():
     found = chains.expectations(chain)
     assert found.log_partition.tolist() == [-np.inf]
     assert not found.emission.any()
-    assert chains.viterbi(chain).score.tolist() == [-np.inf]
-    assert chains.n_best(chain, 3) == [[]]
+    assert paths.viterbi(chain).score.tolist() == [-np.inf]
+    assert paths.n_best(chain, 3) == [[]]

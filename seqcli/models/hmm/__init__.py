@@ -37,7 +37,8 @@ from seqcli.models.hmm.subtags import Limits, Subtags, find, number, tally
 from seqcli.models.hmm.unknown_words import Affixes, Guesser, Spelling, shape, smooth
 from seqcli.models.names import pack, unpack
 from seqcli.models.tagger import ChainTagger, Tensors, label_ids
-from seqcli.nn.chain import Chain, log_partition, viterbi
+from seqcli.nn.chain import Chain, log_partition
+from seqcli.nn.paths import viterbi
 
 SUBTAGS = {1: 300, 2: 44}  # by order: what 25,000 words a second or two can bear
 MOST_STATES = 200  # of a second-order model: the table of trigrams grows with the cube

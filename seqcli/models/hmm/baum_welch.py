@@ -30,7 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcli.data.examples import FloatArray, IntArray
-from seqcli.nn.chain import Best, Chain, expectations, log_partition, viterbi
+from seqcli.nn.chain import Chain, expectations, log_partition
+from seqcli.nn.paths import Best, viterbi
 
 Observations = npt.NDArray[Any]
 NEGLIGIBLE = 1e-100  # e^-230: learned probabilities below it would leave the range that the chain's fast way can hold
