@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from seqcli.data.blocks import blocks
+from seqcli.data.examples import Batch
 from seqcli.models.registry import open_tagger
 from seqcli.tasks.tagging import Job, read_tagged
 from seqcli.text.segment import RuleSegmenter
@@ -56,7 +58,8 @@ def train_peer() -> Path:
 
 def accuracy(peer: Path) -> None:
     """UPOS on EWT dev, gold tokens."""
-    known = set(read_tagged([str(EWT / "train.conllu.gz")], "upos").tokens)
+    train = read_tagged([str(EWT / "train.conllu.gz")], "upos")
+    known = set(train.tokens)
     batch = read_tagged([str(EWT / "dev.conllu.gz")], "upos")
     model = crfsuite_tagger.tagger(peer)
     theirs: list[str] = []
@@ -65,10 +68,19 @@ def accuracy(peer: Path) -> None:
     ours = Job(open_tagger("en-pos")[1], None).tag(batch).tags()
     unknown = np.array([word not in known for word in batch.tokens])
     rows = []
-    for name, found in (("python-crfsuite", theirs), ("en-pos", ours)):
+    for name, found in (("most frequent tag", most_frequent(train, batch)), ("python-crfsuite", theirs), ("en-pos", ours)):
         right = np.array([a == b for a, b in zip(found, batch.tags, strict=True)])
         rows.append([name, f"{100 * right.mean():.2f}", f"{100 * right[unknown].mean():.2f}"])
     table("UPOS on EWT dev, gold tokens", ["", "all", "unknown words"], rows)
+
+
+def most_frequent(train: Batch, batch: Batch) -> list[str]:
+    """The baseline: every word's most frequent tag, and the most frequent of all for a word not seen."""
+    of_word: dict[str, Counter[str]] = {}
+    for word, tag in zip(train.tokens, train.tags, strict=True):
+        of_word.setdefault(word, Counter())[tag] += 1
+    usual = Counter(train.tags).most_common(1)[0][0]
+    return [of_word[word].most_common(1)[0][0] if word in of_word else usual for word in batch.tokens]
 
 
 def texts() -> tuple[Path, Path]:
