@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 
 LAYERS = [
     {"errors"},
+    {"workers"},
     {"data", "text", "metrics"},
     {"nn"},
     {"models", "heads"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from seqcli.data.examples import Batch, IntArray, Tagging
 from seqcli.errors import Failure, UsageFailure
 from seqcli.models.tagger import Tagger
 from seqcli.text.segment import Segmenter
+from seqcli.workers import mapped
 
 INPUTS = ("text", "conllu", "jsonl")
 FORMATS = ("text", "tsv", "conllu", "jsonl")
@@ -110,66 +110,11 @@ def pieces(lengths: IntArray, words: int) -> Iterator[tuple[slice, slice]]:
 
 
 def tagged(job: Job, source: Iterator[Block], jobs: int = 1) -> Iterator[bytes]:
-    """The output of every block in the order of the input, `jobs` processes at work; at most 2 blocks a process wait.
+    """The output of every block in the order of the input, `jobs` processes at work.
 
     Where the input pauses, all that was read is tagged and handed over before more is waited for.
     """
-    if jobs == 1:
-        yield from map(job, source)
-        return
-    from collections import deque
-    from concurrent.futures import Future, ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    global _job  # noqa: PLW0603  (workers inherit it, or are sent it once)
-    _job = job
-    waiting: deque[Future[bytes]] = deque()
-    with ProcessPoolExecutor(jobs, initializer=adopt, initargs=(job,)) as pool:
-        try:
-            for block in until_failure(source):
-                if isinstance(block, Block) and block.data:
-                    waiting.append(pool.submit(work, block))
-                    most = 2 * jobs
-                else:
-                    most = 0
-                while len(waiting) > most:
-                    yield waiting.popleft().result()
-                if isinstance(block, Failure):
-                    raise block
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise Failure("a worker process died", hint="out of memory? try fewer --jobs") from None
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def until_failure(source: Iterator[Block]) -> Iterator[Block | Failure]:
-    """The blocks, and what ended them if they failed: what was read before is tagged all the same."""
-    try:
-        yield from source
-    except Failure as failure:
-        yield failure
-
-
-_job: Job | None = None
-
-
-def adopt(job: Job) -> None:
-    """What a worker process does first: Ctrl-C is the parent's to handle."""
-    import signal
-
-    global _job  # noqa: PLW0603
-    _job = job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def work(block: Block) -> bytes:
-    """One block in a worker process."""
-    assert _job is not None
-    return _job(block)
+    return mapped(job, (block if block.data else None for block in source), jobs)
 
 
 def read_tagged(files: Sequence[str], column: str) -> Batch:
@@ -225,8 +170,3 @@ def train(module: Any, batch: Batch, dev: Batch | None, recipe: Any, report: Cal
     tagger: Tagger = module.train(batch, dev, recipe, report)
     scores = evaluate(tagger, dev, set(batch.tokens)) if dev is not None and dev.tags else {}
     return tagger, scores
-
-
-def default_jobs() -> int:
-    """As many processes as there are processors for this one."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -49,8 +49,9 @@ def tag(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
     from seqcli.models.registry import open_tagger
     from seqcli.models.tagger import DECODE
-    from seqcli.tasks.tagging import FORMATS, INPUTS, Job, default_jobs, tagged
+    from seqcli.tasks.tagging import FORMATS, INPUTS, Job, tagged
     from seqcli.text.segment import RuleSegmenter
+    from seqcli.workers import processors
 
     source = choose(source, INPUTS, "--input") if source else guess(files)
     if json and target not in ("", "jsonl"):
@@ -73,7 +74,7 @@ def tag(
     gc.freeze()  # what is loaded stays: collections look at the batch at hand only, and not too often
     gc.set_threshold(200_000)
     with Output(output) as out:
-        for part in tagged(job, Progress(quiet).watch(blocks(files, job.separator)), jobs or default_jobs()):
+        for part in tagged(job, Progress(quiet).watch(blocks(files, job.separator)), jobs or processors()):
             out.write(part)
 
 
