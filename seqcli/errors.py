@@ -34,5 +34,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     "did you mean 'viterbi'?"
     """
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    close.sort(key=lambda name: (-difflib.SequenceMatcher(None, name, word).ratio(), name[:1] != word[:1]))
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"

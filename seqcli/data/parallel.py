@@ -8,9 +8,9 @@ with the input's length. What is complete is handed over in batches, and at once
 ...     ref, hyp = Path(folder, "ref.txt"), Path(folder, "hyp.tsv")
 ...     _ = ref.write_text("one\ntwo\nthree\n"), hyp.write_text("1\tOne\n2\tTwo\n3\tThree\n")
 ...     for batch in batches([Source(ref), Source(hyp, column=2)], size=2):
-...         print(batch)
-Batch(first_line=1, columns=[['one', 'two'], ['One', 'Two']])
-Batch(first_line=3, columns=[['three'], ['Three']])
+...         print(batch.columns)
+[b'one\ntwo\n', b'One\nTwo\n']
+[b'three\n', b'Three\n']
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from seqcli.data.blocks import BLOCK, Block, check_readable, name_of
 from seqcli.data.sgm import choose, opened
 from seqcli.errors import Failure, UsageFailure, nearest
 
 SIZE = 4096  # segments in a batch
+MARK = "\ufeff".encode()  # the byte order mark that some programs put first
 Column = int | str | None
 
 
@@ -43,7 +46,24 @@ class Batch:
     """Segments that belong together."""
 
     first_line: int  # number of the first segment, from 1
-    columns: list[list[str]]  # one list a source, all of one length
+    columns: list[bytes]  # one a source, of as many lines each; not decoded yet, see `check`
+    names: list[str]  # of the files
+    size: int  # segments
+
+    @property
+    def segments(self) -> list[list[str]]:
+        """The columns as strings, a list a source."""
+        self.check()
+        return [column.decode().split("\n")[:-1] for column in self.columns]
+
+    def check(self) -> None:
+        """Raises Failure: invalid UTF-8; names file, line and byte."""
+        for column, name in zip(self.columns, self.names, strict=True):
+            if not column.isascii():
+                Block(column, name, self.first_line).text()
+
+    def __len__(self) -> int:
+        return self.size
 
 
 def batches(sources: Sequence[Source], size: int = SIZE, *, errors: str = "strict", block: int = BLOCK) -> Iterator[Batch]:
@@ -60,6 +80,7 @@ def batches(sources: Sequence[Source], size: int = SIZE, *, errors: str = "stric
         if isinstance(source.column, int) and source.column < 1:
             raise UsageFailure(f"{name_of(source.path)}: no column {source.column}", hint="columns are numbered from 1")
     feeds, places = connect(sources, errors, block)
+    names = [feeds[feed].name for feed, _ in places]
     first_line = 1
     ended = False
     while not ended:
@@ -69,7 +90,7 @@ def batches(sources: Sequence[Source], size: int = SIZE, *, errors: str = "stric
         while ready >= (size if more else 1):
             count = min(size, ready)
             taken = [feed.take(count) for feed in feeds]
-            yield Batch(first_line, [taken[feed][column] for feed, column in places])
+            yield Batch(first_line, [taken[feed][column] for feed, column in places], names, count)
             first_line += count
             ready -= count
     same_length(feeds)
@@ -115,13 +136,12 @@ class Feed:
         self.header = any(isinstance(column, str) for column in wanted)
         self.unit = "row" if self.header else unit
         self.places = [column for column in wanted if isinstance(column, int)]  # of the columns but whole lines, from 1
-        self.columns: list[list[str]] = [[] for _ in wanted]  # what was read last
-        self.first = 0  # the first of `columns` that waits
+        self.columns: list[Waiting] = [Waiting() for _ in wanted]
         self.handed_over = 0
 
     def waiting(self) -> int:
         """The number of segments that are read and not handed over."""
-        return len(self.columns[0]) - self.first
+        return len(self.columns[0])
 
     def read(self) -> bool | None:
         """Take in a block: True if it came, False where the input pauses, None at its end."""
@@ -132,9 +152,11 @@ class Feed:
             return None
         if not block.data:
             return False
-        read = self.cells(block)
-        self.columns = [old[self.first :] + new for old, new in zip(self.columns, read, strict=True)]
-        self.first = 0
+        if self.wanted == [None]:
+            self.columns[0].add(whole_lines(block, self.errors))
+        else:
+            for column, cells in zip(self.columns, self.cells(block), strict=True):
+                column.add("".join(f"{cell}\n" for cell in cells).encode())
         return True
 
     def cells(self, block: Block) -> list[list[str]]:
@@ -148,16 +170,59 @@ class Feed:
             first_line += 1
         return split(lines, self.wanted, self.places, self.name, first_line)
 
-    def take(self, count: int) -> list[list[str]]:
+    def take(self, count: int) -> list[bytes]:
         """Hand over so many segments of each column."""
-        start, self.first = self.first, self.first + count
         self.handed_over += count
-        return [column[start : self.first] for column in self.columns]
+        return [column.take(count) for column in self.columns]
 
     def length(self) -> int:
         """The number of segments in the whole file; what is not read yet is only counted."""
         rest = sum(block.data.count(b"\n") + (not block.data.endswith(b"\n")) for block in self.source if block.data)
         return self.handed_over + self.waiting() + rest
+
+
+class Waiting:
+    r"""Lines of UTF-8 that wait to be handed over.
+
+    >>> waiting = Waiting()
+    >>> waiting.add(b"a\nb\nc\n")
+    >>> waiting.take(2), len(waiting)
+    (b'a\nb\n', 1)
+    """
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.ends = np.zeros(0, np.int64)  # of the lines that wait
+        self.begin = 0  # of the first of them
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def add(self, lines: bytes) -> None:
+        """More lines, each with its end."""
+        self.data = self.data[self.begin :] + lines
+        self.begin = 0
+        self.ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n")) + 1
+
+    def take(self, count: int) -> bytes:
+        """The first so many lines."""
+        start, self.begin = self.begin, int(self.ends[count - 1])
+        self.ends = self.ends[count:]
+        return self.data[start : self.begin]
+
+
+def whole_lines(block: Block, errors: str) -> bytes:
+    r"""The lines of a block, each with `\n` and nothing else at its end; invalid UTF-8 stays unless it is to be replaced.
+
+    >>> whole_lines(Block("one\r\ntwo\r".encode(), "notes.txt", 1), "strict")
+    b'one\ntwo\n'
+    """
+    data = block.data if errors == "strict" else block.text(errors).encode()
+    if block.first_line == 1:
+        data = data.removeprefix(MARK)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    return data if data.endswith(b"\n") or not data else data + b"\n"
 
 
 def places_in(header: str, wanted: Sequence[Column], name: str) -> list[int]:

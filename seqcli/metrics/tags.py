@@ -68,6 +68,8 @@ def evaluate(request: Request) -> list[Evaluation]:
 
 def check(request: Request) -> None:
     """Refuse metrics that the options rule out, before anything is read."""
+    if request.column not in COLUMNS:
+        raise UsageFailure(f"--column {request.column}: no such choice", hint=nearest(request.column, COLUMNS))
     for name in request.metrics:
         if name in COLUMNS and name != request.column:
             raise UsageFailure(f"--metric {name} needs --column {name}")

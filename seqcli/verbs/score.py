@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,63 +14,109 @@ from seqcli.data.blocks import check_readable
 from seqcli.errors import UsageFailure
 from seqcli.terminal import Output, choose, note, nothing_to_read
 
+if TYPE_CHECKING:
+    from seqcli.metrics import Request
+
 STDIN = Path("-")
 
 
 def score(
     context: typer.Context,
-    reference: Annotated[
-        Path | None, typer.Argument(metavar="REF", show_default=False, help="What is right: CoNLL-U, or token, tab, tag.")
-    ] = None,
+    reference: Annotated[Path | None, typer.Argument(metavar="REF", show_default=False, help="What is right.")] = None,
     systems: Annotated[list[Path] | None, typer.Argument(metavar="HYP", help="Outputs; none is stdin.")] = None,
     *,
+    more: Annotated[list[Path] | None, typer.Option("--ref", help="One more reference; may be repeated.")] = None,
+    metric: Annotated[str, typer.Option("--metric", "--metrics", help="Only these, comma-separated, in this order.")] = "",
     model: Annotated[str, typer.Option("-m", "--model", help="Score the text of REF by a model.")] = "",
-    metric: Annotated[str, typer.Option(help="Only these, comma-separated, in this order.")] = "",
-    column: Annotated[str, typer.Option(help="Column of CoNLL-U that holds the tag: upos, xpos or feats.")] = "upos",
-    train: Annotated[list[Path] | None, typer.Option(help="Words that do not occur in it are unknown.")] = None,
-    by_line: Annotated[bool, typer.Option("--by-line", help="One row a sentence.")] = False,
+    by_line: Annotated[bool, typer.Option("--by-line", help="A row a segment.")] = False,
     brief: Annotated[bool, typer.Option("-b", "--brief", help="One number alone: the first score.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON Lines: an object a system and metric.")] = False,
-    details: Annotated[bool, typer.Option("--details", help="Several systems: each in full, too.")] = False,
-    confusions: Annotated[int, typer.Option(min=0, help="How many confused pairs of tags to show.")] = 10,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap draws behind the intervals; 0: none.")] = 1000,
+    html: Annotated[Path | None, typer.Option(help="Also a page that compares the systems of a text.")] = None,
+    width: Annotated[int, typer.Option("-w", "--width", min=0, max=12, help="Decimals.")] = 2,
+    confidence: Annotated[bool, typer.Option("--confidence", help="95 % intervals of metrics of text.")] = False,
+    paired: Annotated[str, typer.Option(help="Test systems against the first: bs (bootstrap), ar (randomization).")] = "",
+    resamples: Annotated[int | None, typer.Option(min=0, help="Draws of a test [1000; ar: 10000]; 0: no intervals.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 12345,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes; 0: as many as processors.")] = 0,
+    lowercase: Annotated[bool, typer.Option("--lowercase", help="Case does not count: BLEU, chrF, WER, EM.")] = False,
+    tokenize: Annotated[str, typer.Option(help="BLEU: 13a, none, char, intl, zh; slower: ja-mecab, ko-mecab, spm, flores200 …")] = "",
+    smooth: Annotated[str, typer.Option(help="BLEU: exp, floor, add-k or none.")] = "",
+    smooth_value: Annotated[float | None, typer.Option(help="BLEU: what floor and add-k add.")] = None,
+    max_order: Annotated[int | None, typer.Option(min=1, max=9, help="BLEU: longest n-grams.")] = None,
+    effective_order: Annotated[bool, typer.Option("--effective-order", help="BLEU: only orders that there are.")] = False,
+    char_order: Annotated[int | None, typer.Option(min=1, max=12, help="chrF: longest character n-grams.")] = None,
+    word_order: Annotated[int | None, typer.Option(min=0, max=6, help="chrF: longest word n-grams.")] = None,
+    beta: Annotated[int | None, typer.Option(min=1, help="chrF: weight of recall.")] = None,
+    whitespace: Annotated[bool, typer.Option("--whitespace", help="chrF: blanks count as characters.")] = False,
+    eps_smoothing: Annotated[bool, typer.Option("--eps-smoothing", help="chrF: as chrF++.py smooths.")] = False,
+    normalized: Annotated[bool, typer.Option("--normalized", help="TER: tokenize as Tercom does.")] = False,
+    no_punct: Annotated[bool, typer.Option("--no-punct", help="TER, WER: punctuation does not count.")] = False,
+    asian_support: Annotated[bool, typer.Option("--asian-support", help="TER: Asian characters apart.")] = False,
+    case_sensitive: Annotated[bool, typer.Option("--case-sensitive", help="TER: case counts.")] = False,
+    stem: Annotated[bool, typer.Option("--stem", help="ROUGE: Porter's stems.")] = False,
+    unicode: Annotated[bool, typer.Option("--unicode", help="ROUGE: words of all scripts, not of ASCII only.")] = False,
+    jackknife: Annotated[bool, typer.Option("--jackknife", help="ROUGE: mean over all references but one.")] = False,
+    separator: Annotated[str, typer.Option(help="ROUGE-Lsum: what stands between sentences, as '<n>'.")] = "",
+    align: Annotated[bool, typer.Option("--align", help="WER, CER, MER: --by-line with the alignment.")] = False,
+    absent: Annotated[str | None, typer.Option(help="A line that says: this reference lacks the segment.")] = None,
+    ref_column: Annotated[str, typer.Option(help="Column of REF with tabs: number or heading.")] = "",
+    hyp_column: Annotated[str, typer.Option(help="Column of HYP with tabs: number or heading.")] = "",
+    column: Annotated[str, typer.Option(help="Tags: upos, xpos, feats. Labels, values: number or heading.")] = "upos",
+    train: Annotated[list[Path] | None, typer.Option(help="Tags: words not in it are unknown. mase: the history.")] = None,
+    confusions: Annotated[int, typer.Option(min=0, help="How many confused pairs of tags to show.")] = 10,
+    details: Annotated[bool, typer.Option("--details", help="Several systems: each in full, too.")] = False,
+    scheme: Annotated[str, typer.Option(help="Spans strictly by IOB1, IOB2, IOE1, IOE2, IOBES or BILOU.")] = "",
+    season: Annotated[int, typer.Option(min=1, help="mase: steps in a season (12: months of a year).")] = 1,
     errors: Annotated[str, typer.Option(help="Invalid UTF-8: strict or replace.")] = "strict",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, written whole or not at all.")] = None,
 ) -> None:
-    """Score tagged text against a reference.
+    """Score outputs against references: translations, summaries, speech, tags, labels, numbers.
 
-    Accuracy over all words, known and unknown ones and whole sentences, macro-F1, precision, recall and F1 of each tag,
-    and the confusions that cost most, with 95 % bootstrap intervals over sentences. Where the files cut the text
-    differently they are aligned as in the CoNLL 2018 shared task, and F1 of tags, words, tokens and sentences comes
-    first; the other scores are then of the aligned words.
+    A line in REF belongs to the same line in HYP. Several HYP are several systems, the first is the baseline. The numbers of
+    BLEU, chrF and TER are sacreBLEU's, with its signature; ROUGE's are rouge-score's, WER's jiwer's, spans' seqeval's.
 
     \b
+        seq score ref.txt hyp.txt
+        seq translate src.txt | seq score ref.txt --metric bleu,chrf++ --confidence
+        seq score ref.txt baseline.txt ours.txt --paired bs --html compare.html
+        seq score ref.txt hyp.txt --ref second.txt --metric bleu -b
+        seq score ref.txt hyp.txt --metric ter --by-line | sort -n | head
+        seq score wmt21.xml hyp.txt; seq score test.tsv hyp.tsv --ref-column 2 --hyp-column out
         seq score gold.conllu system.conllu --train train.conllu
-        seq tag raw.txt -f tsv | seq score gold.conllu
-        seq score gold.tsv a.tsv b.tsv --metric accuracy,f1/NOUN
-        seq score gold.tsv a.tsv --by-line | sort -n | head
 
     \b
     Metrics:
-        accuracy  accuracy/known  accuracy/unknown  accuracy/sentence
-        macro-f1  f1 (every tag)  f1/NOUN (one tag)  confusion
-        words  tokens  sentences  upos (or xpos, feats: the --column)
+        text    bleu  chrf  chrf++  ter  rouge (1, 2, L, Lsum)  rouge-3 …
+                wer  cer  mer  em  bleu-rouge (F1 of both)      [bleu,chrf]
+        tags    accuracy  accuracy/known  accuracy/unknown  accuracy/sentence
+                macro-f1  f1 (every tag)  f1/NOUN  confusion
+                words  tokens  sentences  upos (or xpos, feats: the --column)
+        spans   span-f1  span-f1/PER  span-precision  span-recall  …
+        labels  accuracy  macro-f1  micro-f1  weighted-f1  f1/LABEL  mcc
+        values  pearson  spearman  mae  rmse  mse  smape  mase
+        answers squad-em  squad-f1;  glue  glue/cola  glue/mrpc  …
+
+    Files of tagged words (CoNLL-U; token, tab, tag) are known by their look. Where they cut a text differently they are
+    aligned as in the CoNLL 2018 shared task. SQuAD's answers are its JSON, or a line each with tabs between right ones.
+
+    BLEU is computed by sacreBLEU's own tokenizers, and so more slowly, for intl and zh (each distinct word once) and for
+    ja-mecab, ko-mecab, spm, flores101, flores200 and spBLEU-1K (each line); TER's with --normalized, --no-punct or
+    --asian-support; and TER as a whole for pairs that are long and very different. All else is ours.
 
     \b
     A model as the scorer: log-likelihood (nats), words and perplexity of each line.
         seq score -m my-hmm text.txt
 
-    JSON objects have system, name, score (percent), low and high (the interval), the counts behind the score and a
-    signature. The score of confusion/GOLD>PREDICTED is its percent of all errors. Rows of --by-line are score, right
-    tags, words, words of the system, line in REF and text, with a tab between; the system comes first where there are
-    several.
+    JSON objects have system, name, score, low and high (the interval), p_value, verbose_score, the parts of the signature
+    and the signature; of tags the counts behind the score. Rows of --by-line for text are one number a metric and system;
+    for tags: score, right tags, words, words of the system, line in REF and text, the system first where there are several.
     """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
     if nothing_to_read([*([reference] if model and reference else []), *(systems or [])]):
         note(context.get_help())
         raise typer.Exit
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
-    from seqcli.metrics import Request, evaluate, report
+    from seqcli.metrics import Request
 
     if model:
         files = [file for file in (reference, *(systems or ())) if file is not None]
@@ -77,32 +124,86 @@ def score(
         return
     if reference is None:
         raise UsageFailure("no reference named", hint="seq score REF [HYP]..., or -m MODEL TEXT")
-    choose(column, ("upos", "xpos", "feats"), "--column")
     choose(errors, ("strict", "replace"), "--errors")
-    systems, train = systems or [STDIN], train or []
-    check_files([reference, *systems, *train])
+    if paired:
+        choose(paired, ("bs", "ar"), "--paired")
+    systems, train, more = systems or [STDIN], train or [], more or []
+    check_files([reference, *more, *systems, *train])
+    options = {
+        "lowercase": lowercase, "tokenize": tokenize, "smooth": smooth, "smooth_value": smooth_value, "max_order": max_order,
+        "effective_order": effective_order, "char_order": char_order, "word_order": word_order, "beta": beta, "whitespace": whitespace,
+        "eps_smoothing": eps_smoothing, "normalized": normalized, "no_punct": no_punct, "asian_support": asian_support,
+        "case_sensitive": case_sensitive, "stem": stem, "unicode": unicode, "jackknife": jackknife, "separator": separator,
+    }  # fmt: skip  (as the fields of the metrics are called)
     request = Request(
         reference=reference,
         systems=systems,
-        metrics=tuple(name.strip() for name in metric.split(",") if name.strip()),
+        metrics=tuple(name if "/" in name else name.lower() for name in metric.replace(",", " ").split()),
         column=column,
         train=train,
         confusions=confusions,
-        resamples=0 if brief or by_line else resamples,
+        resamples=0 if brief or by_line else 1000 if resamples is None else resamples,
+        trials=resamples or 0,
         seed=seed,
         errors=errors,
+        scheme=scheme,
+        season=season,
+        more_references=more,
+        reference_column=ref_column,
+        system_column=hyp_column,
+        absent=absent,
+        options={name: value for name, value in options.items() if value not in (None, False, "")},
+        confidence=confidence,
+        paired=paired,
+        jobs=jobs,
     )
-    evaluations = evaluate(request)
-    if by_line:
-        lines = report.by_line(evaluations, as_objects=json)
-    elif brief:
-        lines = report.brief(evaluations)
-    elif json:
-        lines = report.json_lines(evaluations)
+    show = Show(by_line=by_line, brief=brief, json=json, details=details, quiet=quiet, width=width, align=align)
+    write(request, show, html, output)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """How scores are told."""
+
+    by_line: bool
+    brief: bool
+    json: bool
+    details: bool
+    quiet: bool
+    width: int
+    align: bool
+
+
+def write(request: Request, show: Show, html: Path | None, output: Path | None) -> None:
+    """The scores, and the page that compares the systems."""
+    from seqcli.metrics import by_line, evaluate, report
+
+    if show.by_line and html is not None:
+        raise UsageFailure("--by-line and --html: one at a time")
+    if show.by_line or show.align:
+        with Output(output) as out:
+            for lines in by_line(request, as_objects=show.json, width=show.width, align=show.align):
+                out.write(lines.encode())
+        return
+    page = None
+    if html is not None:
+        from seqcli.report.gather import Gatherer
+
+        page = Gatherer(request.reference.name, len(request.systems), request.absent)
+    evaluations = evaluate(request, page)
+    if show.brief:
+        told = report.brief(evaluations, show.width)
+    elif show.json:
+        told = report.json_lines(evaluations)
     else:
-        lines = report.text(evaluations, details)
+        told = report.text(evaluations, show.details, show.width)
+    for said in (said for evaluation in evaluations for said in evaluation.notes):
+        note(f"seq score: {said}", show.quiet)
     with Output(output) as out:
-        out.write("".join(f"{line}\n" for line in lines).encode())
+        out.write("".join(f"{line}\n" for line in told).encode())
+    if page is not None and html is not None:
+        with Output(html) as out:
+            out.write(page.page(evaluations).encode())
 
 
 def score_text(model: str, files: Sequence[Path], json: bool, brief: bool, errors: str, output: Path | None) -> None:
@@ -134,6 +235,6 @@ def score_text(model: str, files: Sequence[Path], json: bool, brief: bool, error
 def check_files(files: Sequence[Path]) -> None:
     """Refuse files that cannot be read before the first is."""
     if files.count(STDIN) > 1:
-        raise UsageFailure("standard input can be read only once", hint="name files for all but one of REF, HYP, --train")
+        raise UsageFailure("standard input can be read only once", hint="name files for all but one of REF, HYP, --ref, --train")
     for file in files:
         check_readable(file)

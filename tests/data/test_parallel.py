@@ -31,11 +31,11 @@ def columns(*sources, **options):
     for batch in found:
         assert batch.first_line == line
         assert len(batch.columns) == len(sources)
-        assert {len(column) for column in batch.columns} == {len(batch.columns[0])}
-        assert 0 < len(batch.columns[0]) <= size
-        line += len(batch.columns[0])
-    assert all(len(batch.columns[0]) == size for batch in found[:-1])  # files do not pause
-    return [[segment for batch in found for segment in batch.columns[i]] for i in range(len(sources))]
+        assert {len(column) for column in batch.segments} == {len(batch.segments[0])}
+        assert 0 < len(batch.segments[0]) <= size
+        line += len(batch.segments[0])
+    assert all(len(batch.segments[0]) == size for batch in found[:-1])  # files do not pause
+    return [[segment for batch in found for segment in batch.segments[i]] for i in range(len(sources))]
 
 
 def file(folder, name, data):
@@ -135,7 +135,8 @@ def test_what_is_wrong_is_said(case, tmp_path, monkeypatch):
     paths = [file("", str(i), content) for i, content in enumerate(contents)]
     for block in (2, 7, 1 << 20):
         with pytest.raises(Failure) as caught:
-            list(batches([Source(path, column) for path, column in zip(paths, wanted, strict=True)], block=block))
+            for batch in batches([Source(path, column) for path, column in zip(paths, wanted, strict=True)], block=block):
+                batch.check()
         assert str(caught.value).startswith(message)
 
 
@@ -218,8 +219,8 @@ def test_where_the_input_pauses_nothing_is_held_back(order, tmp_path):
         sources.insert(order == "pipe first", Source(file(tmp_path, "file", "a\nb\ncd\ne\n")))
     found = []
     for batch in batches(sources):
-        assert all(column == batch.columns[0] for column in batch.columns)
-        found.append((batch.first_line, batch.columns[0]))
+        assert all(column == batch.segments[0] for column in batch.segments)
+        found.append((batch.first_line, batch.segments[0]))
         answered.set()
     for writer in writers:
         writer.join()
@@ -234,7 +235,7 @@ def test_memory_does_not_grow(tmp_path):
     program = (
         "import sys, resource; from pathlib import Path; from seqcli.data.parallel import Source, batches\n"
         "sources = [Source(Path(name)) for name in sys.argv[1:]]\n"
-        "print(sum(len(batch.columns[0]) for batch in batches(sources)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(sum(len(batch.segments[0]) for batch in batches(sources)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     shell = f"exec {sys.executable} -c '{program}' <(yes short | head -n 5000000) <(yes 'a longer line' | head -n 5000000)"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True, env=ENVIRONMENT, timeout=300)

@@ -77,7 +77,7 @@ def marked_up(path, size=BLOCK):
 
 def of_sacrebleu(path):
     out = path.with_suffix(".out")
-    FakeSGMLDataset._convert_format(WMTXMLDataset, str(path), str(out))  # type: ignore[arg-type]
+    FakeSGMLDataset._convert_format(WMTXMLDataset, str(path), str(out))
     return out.read_text().split("\n")[:-1]
 
 

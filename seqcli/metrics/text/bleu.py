@@ -106,7 +106,7 @@ class Bleu:
         return replace(self, effective_order=True).score(statistics)
 
     def signature(self) -> dict[str, str]:
-        """As sacreBLEU's."""
+        """As sacreBLEU's, which does not tell the longest n-grams: they are added where they are not of order 4."""
         smooth = self.smooth
         if self.value is not None:
             smooth += f"[{self.value:.2f}]"
@@ -115,6 +115,7 @@ class Bleu:
             "eff": "yes" if self.effective_order else "no",
             "tok": tokenizer_signature(self.tokenize),
             "smooth": smooth,
+            **({} if self.max_order == 4 else {"order": str(self.max_order)}),
         }
 
     def verbose(self, sums: AnyArray) -> str:
