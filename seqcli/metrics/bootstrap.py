@@ -47,7 +47,7 @@ def resampled_sums(statistics: npt.NDArray[Any], resamples: int = RESAMPLES, see
     """The sums (R, F) of S segments' statistics (S, F) over each of R draws."""
     rng = np.random.default_rng(seed)
     S = len(statistics)
-    values = statistics.astype(np.float64)
+    values = statistics.astype(np.float64, copy=False)
     step = max(1, CELLS // S)
     sums: list[FloatArray] = []
     for done in range(0, resamples, step):

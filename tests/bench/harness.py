@@ -18,7 +18,7 @@ WORK = ROOT / "build" / "bench"  # what peers had to train, and the texts they a
 LAUNCHER = """
 import os, subprocess, sys, time
 start = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+process = subprocess.Popen(sys.argv[2:], stdout=open(sys.argv[1], "wb"))
 _, status, usage = os.wait4(process.pid, 0)
 print(time.perf_counter() - start, usage.ru_maxrss / 1024, status)
 """  # a small process of its own: a child's peak memory counts from what its parent held when it was started
@@ -44,10 +44,10 @@ def commands(runs: int, candidates: Mapping[str, Sequence[str]], stdin: bytes | 
     return {name: Cost(median(s for s, _ in costs), median(m for _, m in costs)) for name, costs in seen.items()}
 
 
-def run_once(command: Sequence[str], stdin: bytes | Path) -> tuple[float, float]:
-    """Seconds and megabytes of one run."""
+def run_once(command: Sequence[str], stdin: bytes | Path = b"", stdout: str = os.devnull) -> tuple[float, float]:
+    """Seconds of one run and megabytes of its largest process."""
     feed: dict[str, Any] = {"stdin": stdin.open("rb")} if isinstance(stdin, Path) else {"input": stdin}
-    done = subprocess.run([sys.executable, "-S", "-c", LAUNCHER, *command], stdout=subprocess.PIPE, check=True, **feed)
+    done = subprocess.run([sys.executable, "-S", "-c", LAUNCHER, stdout, *command], stdout=subprocess.PIPE, check=True, **feed)
     seconds, megabytes, status = map(float, done.stdout.split())
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {status:.0f}")

@@ -26,6 +26,7 @@ HELD = 1 << 25  # sums of all draws; likewise
 CELLS = 1 << 20  # of them held at once
 FEW = 8  # segments for each kind of segment from which on kinds are drawn
 COUNTS = ("correct", "gold", "predicted")
+NO_SHARES = ("mcc", "pearson", "spearman", "mae", "rmse", "mse", "mase")  # all other scores are percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Namer:
         value, low, high = found.tolist()
         draws = [] if np.isnan(low) else [f"seed:{self.request.seed}", f"resamples:{self.request.resamples}"]
         signature = "|".join([*self.parts, *parts, *draws, f"version:{__version__}"])
-        return Score(self.system, name, value, signature, low, high, counts or {})
+        return Score(self.system, name, value, signature, low, high, counts or {}, percent=name not in NO_SHARES)
 
     def counted(self, name: str, found: FloatArray, counts: FloatArray) -> Score:
         """An F1 with precision, recall and the counts (3,) behind it."""

@@ -275,7 +275,7 @@ def segments(gold: Series, pred: Series, lines: Sequence[int]) -> Iterator[Segme
     for at in lines:
         right, guessed = gold.values[at], pred.values[at]
         text = f"{written(right)} → {written(guessed)}"
-        yield Segment(float(np.abs(right - guessed).mean()), {}, at + gold.first_line, text)
+        yield Segment(float(np.abs(right - guessed).mean()), {}, at + gold.first_line, text, percent=False)
 
 
 def written(values: DoubleArray) -> str:

@@ -1,19 +1,12 @@
 """A reference and some systems as files, and what a family says of them."""
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from seqcli.errors import Failure
 from seqcli.metrics import Request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(Request):
-    season: int = 1
-    scheme: str = ""
 
 
 def ask(family, reference, *systems, train=None, **fields):
@@ -27,7 +20,7 @@ def ask(family, reference, *systems, train=None, **fields):
             Path(folder, name).write_bytes(text if isinstance(text, bytes) else text.encode())
         paths = [Path(folder, name) for name in texts if name.startswith("sys")]
         fields["metrics"] = tuple(fields.pop("metrics", "").replace(",", " ").split())
-        evaluations = family.evaluate(Asked(reference=Path(folder, "ref"), systems=paths, **{"resamples": 0, **fields}))
+        evaluations = family.evaluate(Request(reference=Path(folder, "ref"), systems=paths, **{"resamples": 0, **fields}))
         for evaluation in evaluations:
             object.__setattr__(evaluation, "segments", list(evaluation.segments))
         return evaluations

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.errors import UsageFailure
-from seqcli.metrics import report
+from seqcli.metrics import Request, report
 from seqcli.metrics.labels import schemes, spans
 from seqcli.metrics.labels.schemes import SCHEMES, Tagset
-from tests.metrics.labels.asking import Asked, ask, fails, scores
+from tests.metrics.labels.asking import ask, fails, scores
 
 DATA = Path(os.environ.get("SEQ_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 TYPES = ("PER", "LOC", "creative-work")
@@ -171,6 +171,6 @@ def test_a_corpus_of_names(name):
     path = DATA / "ner" / name
     if not path.exists():
         pytest.skip(f"no {path}: set SEQ_DATA to the folder of data sets")
-    [evaluation] = spans.evaluate(Asked(reference=path, systems=[path], resamples=20))
+    [evaluation] = spans.evaluate(Request(reference=path, systems=[path], resamples=20))
     assert {score.score for score in [*evaluation.headline, *evaluation.details]} == {100.0}
     assert evaluation.headline[0].counts["gold"] > 500

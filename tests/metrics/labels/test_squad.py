@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.errors import UsageFailure
-from seqcli.metrics import report
+from seqcli.metrics import Request, report
 from seqcli.metrics.labels import squad
-from tests.metrics.labels.asking import Asked, ask, fails, scores
+from tests.metrics.labels.asking import ask, fails, scores
 
 DATA = Path(os.environ.get("SEQ_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 WORDS = st.lists(st.sampled_from(["the", "a", "An", "cat", "Cat,", "(dog)", "a-cat", "an–cat", "…", "42%", "--", "naïve"]), max_size=5)
@@ -154,6 +154,6 @@ def test_the_development_set_against_itself(tmp_path):
         pytest.skip(f"no {path}: set SEQ_DATA to the folder of data sets")
     _, questions = squad.read_questions(path, "strict")
     (tmp_path / "first").write_text(json.dumps({question.key: question.answers[0] for question in questions}))
-    [evaluation] = squad.evaluate(Asked(reference=path, systems=[tmp_path / "first"], resamples=10))
+    [evaluation] = squad.evaluate(Request(reference=path, systems=[tmp_path / "first"], resamples=10))
     assert scores(evaluation) == {"squad-em": 100.0, "squad-f1": 100.0}
     assert evaluation.headline[0].counts["n"] == 10570
