@@ -130,10 +130,25 @@ def score(
     systems, train, more = systems or [STDIN], train or [], more or []
     check_files([reference, *more, *systems, *train])
     options = {
-        "lowercase": lowercase, "tokenize": tokenize, "smooth": smooth, "smooth_value": smooth_value, "max_order": max_order,
-        "effective_order": effective_order, "char_order": char_order, "word_order": word_order, "beta": beta, "whitespace": whitespace,
-        "eps_smoothing": eps_smoothing, "normalized": normalized, "no_punct": no_punct, "asian_support": asian_support,
-        "case_sensitive": case_sensitive, "stem": stem, "unicode": unicode, "jackknife": jackknife, "separator": separator,
+        "lowercase": lowercase,
+        "tokenize": tokenize,
+        "smooth": smooth,
+        "smooth_value": smooth_value,
+        "max_order": max_order,
+        "effective_order": effective_order,
+        "char_order": char_order,
+        "word_order": word_order,
+        "beta": beta,
+        "whitespace": whitespace,
+        "eps_smoothing": eps_smoothing,
+        "normalized": normalized,
+        "no_punct": no_punct,
+        "asian_support": asian_support,
+        "case_sensitive": case_sensitive,
+        "stem": stem,
+        "unicode": unicode,
+        "jackknife": jackknife,
+        "separator": separator,
     }  # fmt: skip  (as the fields of the metrics are called)
     request = Request(
         reference=reference,

@@ -137,9 +137,7 @@ def test_nothing_aligned(run):
 
 def test_several_systems_stand_side_by_side(run):
     assert run("gold.tsv pred.tsv gold.conllu --metric accuracy,f1/NOUN --resamples 0") == (
-        "system       accuracy  f1/NOUN\n"
-        "pred.tsv        80.00    66.67\n"
-        "gold.conllu    100.00   100.00\n"
+        "system       accuracy  f1/NOUN\npred.tsv        80.00    66.67\ngold.conllu    100.00   100.00\n"
     )
     assert run("gold.tsv pred.tsv gold.tsv -b") == "80.00\n100.00\n"
     full = run("gold.tsv pred.tsv other.tsv --details")

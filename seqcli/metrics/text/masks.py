@@ -25,6 +25,8 @@ from seqcli.metrics.text.tokens import Ragged
 
 CELLS = 1 << 16  # sorted at once: what stays in the processor's cache
 LONGEST = 4096  # tokens of the longest sequence that has masks; their number grows with the square of the length
+CODE_POINTS = 0x110000  # tokens below are characters, others hashes
+SMALL = 256  # letters of an alphabet that is worth a table
 ONE = np.uint64(1)
 
 
@@ -47,18 +49,51 @@ def groups(hypothesis: Ragged, references: Sequence[Ragged]) -> Iterator[Group]:
     order = np.lexsort((both, words))
     order = order[longest[order] <= LONGEST]
     words = words[order]
+    A, (hypothesis, *references) = ranked([hypothesis, *references])
     begin = 0
     while begin < len(order):
         W = int(words[begin])
         last = int(np.searchsorted(words, W, side="right"))
         width = int(both[order[min(last, begin + 512) - 1]])
-        end = min(last, begin + max(1, CELLS // max(1, width)))
+        end = min(last, begin + max(1, CELLS // max(1, A * W if A else width)))
         rows = order[begin:end]
         side = hypothesis.take(rows)
         others = [reference.take(rows) for reference in references]
-        pairs = [masks(side, other, W) for other in others]
+        pairs = [masks_of_few(side, other, W, A) if A else masks(side, other, W) for other in others]
         yield Group(rows, side.lengths, tuple(o.lengths for o in others), pairs[0][0], tuple(equal for _, equal in pairs))
         begin = end
+
+
+def ranked(sides: Sequence[Ragged]) -> tuple[int, list[Ragged]]:
+    """The size of the alphabet and the sides with tokens numbered by it; 0 and the sides as they are where it is not small."""
+    largest = max((int(side.ids.max()) for side in sides if len(side.ids)), default=0)
+    if largest >= CODE_POINTS:
+        return 0, list(sides)
+    seen = np.zeros(largest + 1, dtype=np.bool_)
+    for side in sides:
+        seen[side.ids] = True
+    A = int(np.count_nonzero(seen))
+    if A > SMALL:
+        return 0, list(sides)
+    rank = np.cumsum(seen) - 1
+    return max(A, 1), [Ragged(rank[side.ids], side.lengths) for side in sides]
+
+
+def masks_of_few(hypothesis: Ragged, reference: Ragged, W: int, A: int) -> tuple[AnyArray, AnyArray]:
+    """`earlier` and `equal` of a group with one reference, of tokens below A: a table has the places of each in each segment."""
+    G = len(hypothesis.lengths)
+    found = []
+    places: IntArray = np.zeros(0, dtype=np.int64)
+    for side in (reference, hypothesis):
+        table = np.zeros((W, G * A), dtype=np.uint64)
+        places = np.arange(len(side.ids)) - np.repeat(side.starts, side.lengths)
+        cells = np.repeat(np.arange(G) * A, side.lengths) + side.ids
+        # Sums of distinct bits are their union.
+        np.add.at(table.reshape(-1), (places >> 6) * (G * A) + cells, ONE << (places & 63).view(np.uint64))
+        found.append(table)
+    equal, mine = (np.take(table, cells, axis=1) for table in found)
+    below = np.clip(places - 64 * np.arange(W)[:, None], 0, 64).view(np.uint64)  # (W, N) bits that lie before
+    return mine & ((ONE << below) - ONE), equal
 
 
 def longest_of(hypothesis: Ragged, references: Sequence[Ragged]) -> IntArray:
