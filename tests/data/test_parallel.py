@@ -135,8 +135,7 @@ def test_what_is_wrong_is_said(case, tmp_path, monkeypatch):
     paths = [file("", str(i), content) for i, content in enumerate(contents)]
     for block in (2, 7, 1 << 20):
         with pytest.raises(Failure) as caught:
-            for batch in batches([Source(path, column) for path, column in zip(paths, wanted, strict=True)], block=block):
-                batch.check()
+            columns(*(Source(path, column) for path, column in zip(paths, wanted, strict=True)), block=block)
         assert str(caught.value).startswith(message)
 
 
