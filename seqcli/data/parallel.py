@@ -19,11 +19,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from seqcli.data.blocks import BLOCK, Block, check_readable, name_of
-from seqcli.data.sgm import choose, opened
+from seqcli.data.markup import opened
 from seqcli.errors import Failure, UsageFailure, nearest
 
 SIZE = 4096  # segments in a batch
@@ -31,8 +32,7 @@ MARK = "\ufeff".encode()  # the byte order mark that some programs put first
 Column = int | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where one column of segments comes from: a file, or a part of one."""
 
     path: Path  # `-` is standard input
@@ -108,6 +108,8 @@ def connect(sources: Sequence[Source], errors: str, block: int) -> tuple[list[Fe
             places |= {source: (len(feeds), wanted.index(source.column)) for source in ours}
             feeds.append(Feed(name_of(path), text, wanted, errors))
             continue
+        from seqcli.data.sgm import choose
+
         known = document.sets(errors)
         for source in ours:
             chosen = choose(known, source.kind, source.name, name_of(path))

@@ -24,7 +24,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from seqcli.data.blocks import BLOCK, Block, blocks, name_of
+from seqcli.data.blocks import Block, blocks
 from seqcli.errors import Failure, nearest
 
 if TYPE_CHECKING:
@@ -105,66 +105,14 @@ class Document:
         )
 
 
-def sets(path: Path) -> list[Set]:
-    """What is in a marked-up file, in its order; nothing for plain text."""
-    document, _ = opened(path)
-    return document.sets() if document else []
-
-
-def references_in(path: Path) -> list[str]:
-    """The names by which to ask for each reference of a file: one empty name where there is but one text, as in plain text.
-
-    A pipe can be read only once, so it is left alone: the empty name stands for its first reference.
-    """
-    if not path.is_file():
-        return [""]
-    return [each.name for each in sets(path) if each.kind == "reference"] or [""]
-
-
-def segments(path: Path, kind: str = "", name: str = "", errors: str = "strict") -> Iterator[str]:
-    """The segments of one set of a marked-up file, one line each: any white space is one blank, entities are decoded.
-
-    `kind` is source, reference or system; without `name` it is the first of them. Of an .xml file, segments without any
-    reference (if others have one) and test suites are left out, and a segment that the set lacks is empty.
-
-    Raises:
-        Failure: no such set, segments that do not end, broken XML, invalid UTF-8 under `strict`.
-    """
-    document, _ = opened(path)
-    if document is None:
-        raise Failure(f"{name_of(path)} is not a test set of WMT", hint="expected <srcset>, <refset>, <tstset> or <dataset>")
-    known = document.sets(errors)
-    yield from document.segments(choose(known, kind, name, name_of(path)), known, errors)
-
-
-def opened(path: Path, size: int = BLOCK) -> tuple[Document | None, Iterator[Block]]:
-    """A file that is marked up as a document, else None and the blocks of its text."""
-    stream = blocks([path], size=size)
-    head: list[Block] = []
-    form = ""
-    for block in stream:
-        head.append(block)
-        form = form_of(b"".join(each.data for each in head)) if block.data else ""
-        if form:
-            break
-    if form in {"", "text"}:
-        return None, chain(head, stream)
-    if not path.is_file():
-        return Document(path, form, (*head, *stream), size), iter(())
-    return Document(path, form, None, size), iter(())
-
-
 def form_of(head: bytes) -> str:
-    """What a file is by its beginning: sgm, xml or text; empty where more must be known.
+    """What a file is by what comes before and in its root element: sgm, xml or text; empty where more must be known.
 
     >>> form_of(b"<?xml version='1.0'?>"), form_of(b"<?xml version='1.0'?><dataset id='x'>"), form_of(b"<REFSET setid=x>")
     ('', 'xml', 'sgm')
     >>> form_of(b"<b>Fish</b> is a word in bold"), form_of(b"<!DOCTYPE html> is how it begins")
     ('text', 'text')
     """
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    if not head.lstrip().startswith(b"<"):
-        return "text"
     at = 0
     while found := BEFORE_ROOT.match(head, at):
         at = found.end()

@@ -12,7 +12,6 @@ X      8.00
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -199,6 +198,8 @@ def as_json(score: Score) -> str:
 
 def dump(record: dict[str, Any]) -> str:
     """JSON with letters left as they are."""
+    import json
+
     return json.dumps(record, ensure_ascii=False)
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -66,10 +66,10 @@ def functions(runs: int, candidates: Mapping[str, Callable[[], object]]) -> dict
     return {name: Cost(median(times)) for name, times in seen.items()}
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A Markdown table on standard output."""
     print(f"\n{title}\n")
     print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
+    print("|" + "---|" * len(header), flush=True)
     for row in rows:
         print("| " + " | ".join(row) + " |", flush=True)

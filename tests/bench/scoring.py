@@ -34,11 +34,12 @@ ref, hyp = ([line.rstrip("\\n") for line in open(path)] for path in sys.argv[1:3
 print(f"{100 * jiwer.wer(ref, hyp):.6f}")
 """
 RAPIDFUZZ = """
-import sys
+import re, sys
 from rapidfuzz.distance import Levenshtein
+blanks = re.compile(r"\\s\\s+")
 edits = words = 0
 for ref, hyp in zip(open(sys.argv[1]), open(sys.argv[2])):
-    ref, hyp = ref.split(), hyp.split()
+    ref, hyp = (blanks.sub(" ", line).strip().split(" ") for line in (ref, hyp))
     edits += Levenshtein.distance(ref, hyp)
     words += len(ref)
 print(f"{100 * edits / words:.6f}")
@@ -61,12 +62,15 @@ def main() -> None:
         ("WER, 30,000; rapidfuzz", 5, "wer", [], script(RAPIDFUZZ, middle)),
         ("BLEU, 1,000,000", 1, "bleu", [], sacrebleu(large, "bleu")),
     ]
-    rows = []
-    for name, runs, metric, flags, peer in jobs:
+
+    def row(name: str, runs: int, metric: str, flags: Sequence[str], peer: Sequence[str]) -> list[str]:
         files = small if "1,000 s" in name else large if "1,000,000" in name else middle
-        rows.append([name, *against([SEQ, "score", *files[:2], "--metric", metric, "-w", "6", "--json", *flags], peer, runs)])
+        return [name, *against([SEQ, "score", *files[:2], "--metric", metric, "--json", *flags], peer, runs)]
+
     header = ["", "seq", "peer", "ratio", "largest process: seq", "peer"]
-    table("Scoring: whole commands against sacreBLEU, unless another peer is named; the same numbers", header, rows)
+    table(
+        "Scoring: whole commands against sacreBLEU, unless another peer is named; the same numbers", header, (row(*job) for job in jobs)
+    )
     seconds, megabytes = run_once([SEQ, "score", *large, "--metric", "bleu", "--paired", "bs"])
     print(f"\nPaired bootstrap of two systems over 1,000,000 segments: {seconds:.1f} s, {megabytes:.0f} MB")
 

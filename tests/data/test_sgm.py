@@ -16,7 +16,8 @@ from sacrebleu.dataset.fake_sgml import FakeSGMLDataset
 from sacrebleu.dataset.wmt_xml import WMTXMLDataset
 
 from seqcli.data.blocks import BLOCK
-from seqcli.data.sgm import Set, form_of, opened, references_in, segments, sets
+from seqcli.data.markup import form_of, opened, references_in, segments, sets
+from seqcli.data.sgm import Set
 from seqcli.errors import Failure
 from tests.conftest import ENVIRONMENT
 
@@ -259,7 +260,7 @@ def test_numbers_that_repeat_are_told_apart(tmp_path):
 
 def test_the_parser_is_loaded_only_for_xml(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from seqcli.data.sgm import sets\n"
+        "import sys; from pathlib import Path; from seqcli.data.markup import sets\n"
         "for name in sys.argv[1:]: sets(Path(name)); print('xml' in sys.modules, 'numpy' in sys.modules)"
     )
     paths = [write(tmp_path, SGM, "a"), write(tmp_path, XML, "b")]

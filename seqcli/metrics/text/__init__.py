@@ -13,29 +13,30 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from seqcli.data.blocks import name_of
 from seqcli.data.examples import AnyArray, FloatArray
+from seqcli.data.markup import references_in
 from seqcli.data.parallel import Batch, Source, batches
-from seqcli.data.sgm import references_in
 from seqcli.errors import Failure, UsageFailure
 from seqcli.metrics import Request
 from seqcli.metrics.report import Evaluation, Score, Table, dump, number, rounded
-from seqcli.metrics.significance import TRIALS, Confidence, confidence, exchanged, paired_bootstrap, paired_randomization, resampled
 from seqcli.metrics.text.metric import Lines, Metric
 from seqcli.metrics.text.registry import make
-from seqcli.workers import mapped, processors
+from seqcli.workers import keep_memory, mapped, processors
+
+if TYPE_CHECKING:
+    from seqcli.metrics.significance import Confidence
 
 SIZE = 4096  # segments in a batch
-ALONE = 2  # batches before other processes are worth their start
+NEAR = 16  # batches before lasting processes are worth their start
 TOKENIZED = 100  # lines that end in " ." before it looks as if the text was tokenized; sacreBLEU's number
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """What a batch of B segments came to."""
 
     statistics: list[list[AnyArray]]  # of each system by each metric, (B, F)
@@ -65,7 +66,8 @@ class Plan:
                 line = batch.first_line + int(np.argmin(present))
                 raise Failure(f"{batch.names[0]}, line {line}: no reference has this segment", hint="leave it out of all files")
         statistics = [[compact(metric.statistics(system, references)) for metric in self.metrics] for system in systems]
-        return Measured(statistics, (int(present.min()), int(present.max())), [side.data.count(b" .\n") for side in systems])
+        bleu = any(metric.name == "BLEU" for metric in self.metrics)  # it alone minds
+        return Measured(statistics, (int(present.min()), int(present.max())), [bleu and side.data.count(b" .\n") for side in systems])
 
 
 @dataclass(slots=True)
@@ -131,6 +133,7 @@ def evaluate(request: Request, watch: Watch | None = None) -> list[Evaluation]:
 
 def measure(plan: Plan, sources: Sequence[Source], request: Request) -> Iterator[tuple[Batch, Measured]]:
     """Every batch with what it came to, in order, by several processes where the files are long."""
+    keep_memory()
     waiting: list[Batch] = []
 
     def taken() -> Iterator[Batch | None]:
@@ -140,7 +143,7 @@ def measure(plan: Plan, sources: Sequence[Source], request: Request) -> Iterator
             if len(batch) < SIZE:
                 yield None  # the input pauses, or ends
 
-    for measured in mapped(plan, taken(), request.jobs or processors(), ALONE):
+    for measured in mapped(plan, taken(), request.jobs or processors(), NEAR):
         yield waiting.pop(0), measured
 
 
@@ -237,6 +240,10 @@ def tested(
     request: Request, metrics: Sequence[Metric], tallies: Sequence[Sequence[Tally]], points: Sequence[Sequence[float]]
 ) -> tuple[Cells, Cells]:
     """Intervals of all systems and metrics, and p-values of all systems but the first, where they are asked for."""
+    if not request.confidence and not request.paired:
+        return {}, {}
+    from seqcli.metrics.significance import TRIALS, confidence, exchanged, paired_bootstrap, paired_randomization, resampled
+
     cells = [(s, m) for s in range(len(tallies)) for m in range(len(metrics))]
     rest = [(s, m) for s, m in cells if s]
     sure: Cells = {}
@@ -260,6 +267,8 @@ def signature(metric: Metric, references: str, request: Request) -> dict[str, st
     """All that another needs to compute the same number, in sacreBLEU's order and words."""
     draws: dict[str, str] = {}
     if request.paired or request.confidence:
+        from seqcli.metrics.significance import TRIALS
+
         test = request.paired or "bs"
         draws = {test: str(request.trials or TRIALS[test]), "seed": str(request.seed)}
     parts = {"nrefs": references, **draws, **metric.signature()}

@@ -72,7 +72,7 @@ def all_rows(hypothesis: Ragged, reference: Ragged) -> Iterator[Rows]:
     """The rows of B pairs, those of like length together; segments with more than LONGEST tokens are left out."""
     if hypothesis.ids.max(initial=0) <= sys.maxunicode >= reference.ids.max(initial=0):
         return of_characters(hypothesis, reference)
-    return map(by_row, groups(hypothesis, [reference]))
+    return map(by_row, groups(hypothesis, [reference], repeats=False))
 
 
 def distances(hypothesis: Ragged, reference: Ragged) -> IntArray:

@@ -163,8 +163,7 @@ def words(data: bytes) -> tokens.Ragged:
     if plain != data:
         data = without_odd_blanks(data, plain)
     codes = np.frombuffer(data, dtype=np.uint8)
-    inside = (codes != 32) & (codes != 10)
-    return tokens.cut(codes, inside, inside & tokens.after(~inside, True))
+    return tokens.runs(data, (codes != 32) & (codes != 10))
 
 
 def without_odd_blanks(data: bytes, plain: bytes) -> bytes:

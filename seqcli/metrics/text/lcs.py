@@ -64,7 +64,7 @@ def common(hypothesis: Ragged, reference: Ragged) -> BoolArray:
     """
     found = np.zeros(len(reference.ids), dtype=bool)
     starts = reference.starts
-    for group in groups(hypothesis, [reference]):
+    for group in groups(hypothesis, [reference], repeats=False):
         rows = by_row(group)
         first = starts[rows.segments]
         for place in traced(rows):

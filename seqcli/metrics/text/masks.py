@@ -16,7 +16,7 @@ additions over the masks (`lcs`, `edits`). Sequences beyond 64 tokens have more 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ SMALL = 256  # letters of an alphabet that is worth a table
 ONE = np.uint64(1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class Group(NamedTuple):
     """G segments of like length, N tokens of hypotheses in all; W words of 64 bits hold a place in the longest."""
 
     segments: IntArray  # (G,) which of the B segments these are
@@ -41,8 +40,11 @@ class Group:
     equal: tuple[AnyArray, ...]  # (W, N) where each reference has the token
 
 
-def groups(hypothesis: Ragged, references: Sequence[Ragged]) -> Iterator[Group]:
-    """The masks of B segments, those of like length together; segments with more than LONGEST tokens are left out."""
+def groups(hypothesis: Ragged, references: Sequence[Ragged], repeats: bool = True) -> Iterator[Group]:
+    """The masks of B segments, those of like length together; segments with more than LONGEST tokens are left out.
+
+    `earlier` is right only where `repeats` matter.
+    """
     longest = longest_of(hypothesis, references)
     both = hypothesis.lengths + np.maximum.reduce([reference.lengths for reference in references])
     words = np.maximum(1, (longest + 63) // 64)
@@ -50,6 +52,7 @@ def groups(hypothesis: Ragged, references: Sequence[Ragged]) -> Iterator[Group]:
     order = order[longest[order] <= LONGEST]
     words = words[order]
     A, (hypothesis, *references) = ranked([hypothesis, *references])
+    hypothesis, *references = (side.take(order) for side in (hypothesis, *references))
     begin = 0
     while begin < len(order):
         W = int(words[begin])
@@ -57,9 +60,8 @@ def groups(hypothesis: Ragged, references: Sequence[Ragged]) -> Iterator[Group]:
         width = int(both[order[min(last, begin + 512) - 1]])
         end = min(last, begin + max(1, CELLS // max(1, A * W if A else width)))
         rows = order[begin:end]
-        side = hypothesis.take(rows)
-        others = [reference.take(rows) for reference in references]
-        pairs = [masks_of_few(side, other, W, A) if A else masks(side, other, W) for other in others]
+        side, *others = (each.slice(begin, end) for each in (hypothesis, *references))
+        pairs = [masks_of_few(side, other, W, A) if A else masks(side, other, W, repeats) for other in others]
         yield Group(rows, side.lengths, tuple(o.lengths for o in others), pairs[0][0], tuple(equal for _, equal in pairs))
         begin = end
 
@@ -102,8 +104,11 @@ def longest_of(hypothesis: Ragged, references: Sequence[Ragged]) -> IntArray:
     return longest
 
 
-def masks(hypothesis: Ragged, reference: Ragged, W: int) -> tuple[AnyArray, AnyArray]:
-    """`earlier` and `equal` of a group with one reference: in a row of all tokens of a segment, equal ones meet once it is sorted."""
+def masks(hypothesis: Ragged, reference: Ragged, W: int, repeats: bool = True) -> tuple[AnyArray, AnyArray]:
+    """`earlier`, if `repeats` matter, and `equal` of a group with one reference.
+
+    In a row of all tokens of a segment, equal ones meet once it is sorted.
+    """
     G = len(hypothesis.lengths)
     width = max(1, int((hypothesis.lengths + reference.lengths).max()))
     bits = (128 * W - 1).bit_length()  # of a place: those of the hypothesis first
@@ -117,23 +122,21 @@ def masks(hypothesis: Ragged, reference: Ragged, W: int) -> tuple[AnyArray, AnyA
     news = np.empty(G * width, dtype=bool)  # where another token begins
     np.greater(ordered[1:] ^ ordered[:-1], places, out=news[1:])
     news[::width] = True
-    first = np.flatnonzero(news)
-    after = np.append(first[1:], G * width)
-    place = (ordered & places).astype(np.int64)
-    is_hypothesis = place < 64 * W
-    mine = np.flatnonzero(is_hypothesis)
-    run = np.repeat(np.arange(len(first)), after - first)[mine]
-    home = hypothesis.starts[mine // width] + place[mine]
-    bit = ONE << (ordered & np.uint64(63))
-    word = place >> 6
+    edges = np.append(np.flatnonzero(news), G * width)
+    place = ordered & places
+    mine = np.flatnonzero(place < np.uint64(64 * W))
+    run = np.cumsum(news)[mine]  # of tokens that equal each other
+    begin, end = edges[run - 1], edges[run]
+    home = np.repeat(hypothesis.starts, hypothesis.lengths) + place[mine].view(np.int64)
     equal = np.empty((W, len(hypothesis.ids)), dtype=np.uint64)
     earlier = np.empty_like(equal)
     for w in range(W):
         # Sums of distinct bits are their union, and differences of running sums are exact modulo 2^64.
-        seen = running(bit * (word == w))
-        earlier[w, home] = seen[mine] - seen[first[run]]
-        seen = running(bit * (word == w + W))
-        equal[w, home] = seen[after[run]] - seen[mine]
+        if repeats:
+            seen = running(ONE << (place - np.uint64(64 * w)))  # a bit beyond the 64 of this word is gone
+            earlier[w, home] = seen[mine] - seen[begin]
+        seen = running(ONE << (place - np.uint64(64 * (w + W))))
+        equal[w, home] = seen[end] - seen[mine]
     return earlier, equal
 
 

@@ -12,7 +12,7 @@ union over the sentences of a summary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -142,7 +142,7 @@ def ngrams(hypothesis: Ragged, references: tuple[Ragged, ...], n: int) -> IntArr
     found = np.zeros((len(hypothesis.lengths), len(references)), dtype=np.int64)
     for group in grouped(hypothesis, references):
         for k, equal in enumerate(group.equal):
-            found[group.segments, k] = matched(replace(group, equal=(equal,)), n)[:, -1]
+            found[group.segments, k] = matched(group._replace(equal=(equal,)), n)[:, -1]
     for segment in too_long(hypothesis, references):
         for k, reference in enumerate(references):
             found[segment, k] = counted([hypothesis.row(segment), reference.row(segment)], n)[-1]

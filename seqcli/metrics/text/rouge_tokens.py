@@ -53,7 +53,7 @@ def letters_and_digits(data: bytes, stems: Stems | None) -> Ragged:
     inside = codes > 32
     edges = np.flatnonzero(inside ^ after(inside))
     first, length = edges[::2], edges[1::2] - edges[::2]
-    ids = hashes(codes, first, length)
+    ids = hashes(data, first, length)
     if stems is not None:
         long = np.flatnonzero(length > 3)
         ids[long] = stems(data, ids[long], first[long], length[long])
@@ -88,7 +88,7 @@ class Stems:
             stems = [self.stem(word.decode()).encode() for word in words]
             sizes = np.fromiter(map(len, stems), np.int64, len(stems))
             self.words[slots[new]] = ids[new]
-            self.stems[slots[new]] = hashes(np.frombuffer(b"".join(stems), dtype=np.uint8), np.cumsum(sizes) - sizes, sizes)
+            self.stems[slots[new]] = hashes(b"".join(stems), np.cumsum(sizes) - sizes, sizes)
         return found
 
 

@@ -25,8 +25,12 @@ ASCII_BLANKS = b"\t\x0b\x0c\r\x1c\x1d\x1e\x1f"  # what str.split() drops beside 
 UNICODE_BLANKS = tuple(
     map(str.encode, "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000")
 )
-LEADS = sorted({blank[0] for blank in UNICODE_BLANKS})  # how these begin
-TWOS, THREES = ([int.from_bytes(blank) for blank in UNICODE_BLANKS if len(blank) == length] for length in (2, 3))
+BY_LEAD = {
+    lead: (len(same[0]), np.array([int.from_bytes(blank[1:]) for blank in same]))
+    for lead in sorted({blank[0] for blank in UNICODE_BLANKS})
+    for same in ([blank for blank in UNICODE_BLANKS if blank[0] == lead],)
+}  # their first byte → how many they have, and the others as one number
+POWERS = np.array([256, 1])
 PLAIN = bytes(32 if byte in ASCII_BLANKS else byte for byte in range(256))
 BLANK, OTHER, DIGIT, SYMBOL, MARK, HYPHEN = range(6)  # classes of bytes
 CLASSES = bytes(
@@ -61,6 +65,12 @@ class Ragged:
         numbers: list[int] = self.ids[end - int(self.lengths[row]) : end].tolist()
         return numbers
 
+    def slice(self, begin: int, end: int) -> Ragged:
+        """The sequences from one to another."""
+        lengths = self.lengths[begin:end]
+        first = int(self.lengths[:begin].sum())
+        return Ragged(self.ids[first : first + int(lengths.sum())], lengths)
+
     def take(self, rows: IntArray) -> Ragged:
         """Some of the sequences, in this order."""
         lengths = self.lengths[rows]
@@ -74,11 +84,9 @@ Tokenization = Callable[[bytes], Ragged]
 
 def words(data: bytes) -> Ragged:
     """What blanks of any kind separate, as `str.split()`."""
-    codes = np.frombuffer(plain(data), dtype=np.uint8)
-    inside = (codes != 32) & (codes != 10)
-    begins = inside.copy()
-    begins[1:] &= ~inside[:-1]
-    return cut(codes, inside, begins)
+    data = plain(data)
+    codes = np.frombuffer(data, dtype=np.uint8)
+    return runs(data, (codes != 32) & (codes != 10))
 
 
 def thirteen_a(data: bytes) -> Ragged:
@@ -92,19 +100,22 @@ def thirteen_a(data: bytes) -> Ragged:
         for entity, character in ENTITIES:
             data = data.replace(entity, character)
     data = plain(data)
-    codes = np.frombuffer(data, dtype=np.uint8)
-    kinds = np.frombuffer(data.translate(CLASSES), dtype=np.uint8)
-    digit, mark = kinds == DIGIT, kinds == MARK
-    after_digit, before_digit = after(digit), before(digit)
-    alone = (kinds == SYMBOL) | ((kinds == HYPHEN) & after_digit)
-    alone |= mark & ~(after_digit & before_digit)  # right unless marks follow each other, see below
-    glued = np.zeros_like(mark)  # to the digit that follows
-    if (mark[1:] & mark[:-1]).any():
-        alone |= mark & (after(mark) | before(mark))
-        glued[glued_marks(mark, digit)] = True
-    inside = kinds != BLANK
-    begins = inside & (after(~inside, True) | alone | after(alone & ~glued))
-    return cut(codes, inside, begins)
+    kinds = np.frombuffer(b"".join([b"\n", data, b"\n"]).translate(CLASSES), dtype=np.uint8)  # with neighbours for all
+    here = kinds[1:-1]
+    digit, mark, inside, alone = kinds == DIGIT, kinds == MARK, kinds != BLANK, kinds == SYMBOL
+    stands = alone[1:-1]
+    stands |= (here == HYPHEN) & digit[:-2]
+    stands |= mark[1:-1] & ~(digit[:-2] & digit[2:])  # right unless marks follow each other
+    twice = mark[1:-1] & mark[:-2]
+    glued = glued_marks(mark[1:-1], digit[1:-1], twice) if twice.any() else []
+    stands |= twice
+    stands[:-1] |= twice[1:]
+    begins = ~inside[:-2]
+    begins |= alone[:-2]
+    begins |= stands
+    begins &= inside[1:-1]
+    begins[[place + 1 for place in glued]] = False
+    return cut(data, inside[1:-1], begins)
 
 
 def has_entity(data: bytes) -> bool:
@@ -116,13 +127,13 @@ def has_entity(data: bytes) -> bool:
     return place >= 0
 
 
-def glued_marks(mark: BoolArray, digit: BoolArray) -> list[int]:
-    """Places of the last of several marks in a row that stays with the digit after it, as the `5` of `x.,.5` does not.
+def glued_marks(mark: BoolArray, digit: BoolArray, twice: BoolArray) -> list[int]:
+    """Places of the last of several marks in a row (`twice` says that one is before) that stays with the digit after it.
 
     The rule "a mark after what is not a digit" consumes both, so along a run it sees every second mark only.
     """
     places = []
-    for last in np.flatnonzero(mark & after(mark) & before(digit)).tolist():
+    for last in np.flatnonzero(twice & before(digit)).tolist():
         first = last
         while first and mark[first - 1]:
             first -= 1
@@ -145,7 +156,7 @@ def punctuation_apart(data: bytes) -> Ragged:
     bereft = np.searchsorted(np.flatnonzero(last), np.flatnonzero(closing))  # words that lose their end keep their beginning
     opening = marks & first & ~last
     opening[np.flatnonzero(first)[bereft]] = False
-    return cut(codes, inside, first | closing | after(opening))
+    return cut(data, inside, first | closing | after(opening))
 
 
 def characters(data: bytes) -> Ragged:
@@ -211,21 +222,20 @@ def plain(data: bytes) -> bytes:
 
 
 def without_unicode_blanks(data: bytes) -> bytes:
-    """The same text with the blanks beyond ASCII as plain ones; mostly there are few, so one look at every byte has to do."""
+    """The same text with the blanks beyond ASCII as plain ones."""
     codes = np.frombuffer(data, dtype=np.uint8)
-    leads = codes == LEADS[0]
-    for lead in LEADS[1:]:
-        leads |= codes == lead
-    places = np.flatnonzero(leads)
-    threes = codes[np.minimum(places[:, None] + np.arange(3), len(codes) - 1)].astype(np.int64) @ [65536, 256, 1]  # (leads,)
-    blank = np.isin(threes, THREES), np.isin(threes >> 8, TWOS)
-    if not any(found.any() for found in blank):
+    changed: IntArray = np.zeros(0, dtype=np.int64)
+    for lead, (length, blanks) in BY_LEAD.items():
+        if lead in data:
+            places = np.flatnonzero(codes == lead)
+            rest = codes[places[:, None] + np.arange(1, length)] @ POWERS[3 - length :]  # (leads,)
+            found = places[np.isin(rest, blanks)]
+            changed = np.append(changed, found[:, None] + np.arange(length))
+    if not len(changed):
         return data
-    changed = codes.copy()
-    for found, length in zip(blank, (3, 2), strict=True):
-        for i in range(length):
-            changed[places[found] + i] = 32
-    return changed.tobytes()
+    codes = codes.copy()
+    codes[changed] = 32
+    return codes.tobytes()
 
 
 def after(flags: BoolArray, first: bool = False) -> BoolArray:
@@ -244,26 +254,37 @@ def before(flags: BoolArray, last: bool = False) -> BoolArray:
     return shifted
 
 
-def cut(codes: AnyArray, inside: BoolArray, begins: BoolArray) -> Ragged:
-    """The tokens of lines of bytes (T,): where they begin, and which bytes are in one at all, both (T,)."""
+def runs(data: bytes, inside: BoolArray) -> Ragged:
+    """The tokens of lines where each run of bytes that are inside of one (T,) is one."""
+    edges = np.flatnonzero(inside ^ after(inside))
+    return numbered(data, edges[::2], edges[1::2])
+
+
+def cut(data: bytes, inside: BoolArray, begins: BoolArray) -> Ragged:
+    """The tokens of lines: where they begin, and which bytes are in one at all, both (T,)."""
     ends = inside.copy()
     ends[:-1] &= ~inside[1:] | begins[1:]
-    first, last = np.flatnonzero(begins), np.flatnonzero(ends)
-    counts = np.searchsorted(first, np.flatnonzero(codes == 10))
-    return Ragged(hashes(codes, first, last - first + 1), np.diff(counts, prepend=0))
+    return numbered(data, np.flatnonzero(begins), np.flatnonzero(ends) + 1)
 
 
-def hashes(codes: AnyArray, first: IntArray, length: IntArray) -> AnyArray:
+def numbered(data: bytes, first: IntArray, end: IntArray) -> Ragged:
+    """The tokens of lines from where each begins and ends, (N,)."""
+    lines = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
+    return Ragged(hashes(data, first, end - first), np.diff(np.searchsorted(first, lines), prepend=0))
+
+
+def hashes(data: bytes, first: IntArray, length: IntArray) -> AnyArray:
     """A number for each stretch of bytes, (N,): eight bytes at a time, so that most words take one step.
 
-    >>> codes = np.frombuffer(b"a ab a", dtype=np.uint8)
-    >>> h = hashes(codes, np.array([0, 2, 5]), np.array([1, 2, 1]))
+    >>> h = hashes(b"a ab a", np.array([0, 2, 5]), np.array([1, 2, 1]))
     >>> bool(h[0] == h[2]), bool(h[0] == h[1])
     (True, False)
     """
-    padded = codes.tobytes() + bytes(8)
-    eights = np.ndarray(shape=(len(codes),), dtype="<u8", buffer=padded, strides=(1,))  # the eight bytes from each place
-    found = mixed((eights[first] & MASKS[np.minimum(length, 8)]) + length.astype(np.uint64))
+    eights = np.ndarray(shape=(len(data),), dtype="<u8", buffer=data + bytes(8), strides=(1,))  # the eight bytes from each place
+    found = eights[first]
+    found &= MASKS[np.minimum(length, 8)]
+    found += length.view(np.uint64)
+    found = mixed(found)
     more = np.flatnonzero(length > 8)
     step = 8
     while len(more):
