@@ -22,8 +22,9 @@ from seqcli.errors import Failure, UsageFailure, nearest
 INTERRUPTED = 130
 VERBS = {
     "tag": "Tag text: a part of speech, or another label, for every word.",
+    "tokenize": "Cut text into pieces: subwords, characters or words.",
     "train": "Train a model on your own data.",
-    "score": "Score tagged text against a reference, or a text by a model.",
+    "score": "Score translations, tags or values beside a reference, or a text by a model.",
     "models": "List the shipped models, or show one's card.",
 }
 STYLE: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}

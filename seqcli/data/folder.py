@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from seqcli.data.examples import AnyArray
 from seqcli.errors import Failure, nearest
+
+if TYPE_CHECKING:
+    from seqcli.data.examples import AnyArray
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
@@ -148,15 +148,12 @@ def write(
     Raises:
         Failure: as `check_free`, or the disk cannot take it.
     """
-    from safetensors.numpy import save
-
     check_free(path, force)
     target = path.resolve()
     try:
         beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
-            arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-            write_file(beside / WEIGHTS, save(arrays))
+            write_file(beside / WEIGHTS, packed(tensors))
             write_file(beside / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
             for name, text in files.items():
                 write_file(beside / name, text.encode("utf-8", "backslashreplace"))
@@ -168,6 +165,18 @@ def write(
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def packed(tensors: Mapping[str, AnyArray]) -> bytes:
+    """The content of the file of tensors; without any, numpy is not needed."""
+    if not tensors:
+        from safetensors import serialize
+
+        return serialize({})
+    import numpy as np
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
 
 
 def put(new: Path, target: Path) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from seqcli.data import folder
 from seqcli.errors import Failure, UsageFailure, nearest
-from seqcli.models.tagger import Tagger
+
+if TYPE_CHECKING:
+    from seqcli.models.tagger import Tagger
 
 TAGGERS = ("rules", "hmm", "crf")
-MODELS = (*TAGGERS, "clusters")
+TOKENIZERS = ("bpe", "byte-bpe", "unigram", "wordpiece", "char", "word")
+MODELS = (*TAGGERS, "clusters", *TOKENIZERS)
 
 
 def module(name: str) -> ModuleType:
@@ -21,9 +24,19 @@ def module(name: str) -> ModuleType:
     Raises:
         UsageFailure: there is no such model; names the nearest.
     """
-    if name not in MODELS:
+    return importlib.import_module(f"seqcli.models.{named(name).replace('-', '_')}")
+
+
+def named(name: str) -> str:
+    """The name of a model, which may be written with an underscore for the hyphen.
+
+    >>> named("byte_bpe")
+    'byte-bpe'
+    """
+    found = name.replace("_", "-")
+    if found not in MODELS:
         raise UsageFailure(f"no model is called {name!r}", hint=nearest(name, MODELS))
-    return importlib.import_module(f"seqcli.models.{name}")
+    return found
 
 
 def load_tagger(found: folder.Folder) -> Tagger:
@@ -36,7 +49,7 @@ def load_tagger(found: folder.Folder) -> Tagger:
     if kind not in TAGGERS:
         raise Failure(f"{found.path} holds {kind!r}, not a tagger", hint=f"taggers: {', '.join(TAGGERS)}")
     try:
-        return cast(Tagger, module(kind).load(found))
+        return cast("Tagger", module(kind).load(found))
     except Failure as failure:
         if str(found.path) in failure.message:  # it says where already
             raise

@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcli import __version__
 from seqcli.data import folder
 from seqcli.data.blocks import blocks
-from seqcli.data.examples import Batch
 from seqcli.models import registry
-from seqcli.models.tagger import Tagger
-from seqcli.tasks import tagging
 from seqcli.training.recipe import Run
+
+if TYPE_CHECKING:
+    from seqcli.data.examples import Batch
+    from seqcli.models.tagger import Tagger
 
 Report = Callable[[str], None]
 
@@ -27,13 +28,15 @@ def train(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> No
         Failure: the folder may not be written, the data cannot be read, or there is nothing to learn.
     """
     folder.check_free(output, force)
-    learn = train_tagger if run.model in registry.TAGGERS else train_clusters
-    learn(run, hyper, output, force, report)
+    kinds = dict.fromkeys(registry.TAGGERS, train_tagger) | dict.fromkeys(registry.TOKENIZERS, train_tokenizer)
+    kinds.get(run.model, train_clusters)(run, hyper, output, force, report)
     report(f"wrote {output}")
 
 
 def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
     """A tagger from sentences with gold tags."""
+    from seqcli.tasks import tagging
+
     batch = tagging.read_tagged(run.train, run.column)
     held_out = {name: tagging.read_tagged([file], run.column) for name, file in (("dev", run.dev), ("test", run.test)) if file}
     report(f"{len(batch.lengths)} sentences, {len(batch.tokens)} words, {len(set(batch.tags))} tags")
@@ -56,8 +59,33 @@ def train_clusters(run: Run, hyper: Any, output: Path, force: bool, report: Repo
     folder.write(output, config, found.tensors(), {folder.CARD: write_card(run, output.name, config)}, force)
 
 
+def train_tokenizer(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+    """A subword tokenizer from text, measured on the held-out text, or on the first lines of the training text."""
+    from seqcli.text.subword import learn
+    from seqcli.text.subword.library import Library
+
+    files = {name: file for name, file in (("dev", run.dev), ("test", run.test)) if file}
+    texts = {name: learn.read([file], str.split, whole=True).sample for name, file in files.items()}
+    found = registry.module(run.model).train(run.train, hyper, report)
+    tokenizer = Library.of(found.tokenizer, run.model)
+    learn.check_special(tokenizer, hyper)
+    report(f"{len(tokenizer.vocabulary):,} pieces" + (len(tokenizer.vocabulary) < hyper.vocab_size) * ": the text gives no more")
+    scores: dict[str, float] = {}
+    for name, lines in (texts or {"training": found.text.sample}).items():
+        measured = {f"{name} {metric}": round(value, 4) for metric, value in learn.measure(tokenizer, lines).items()}
+        report(", ".join(f"{metric} {value:.2f}" for metric, value in measured.items()))
+        scores |= measured
+    size = {"lines": found.text.lines, "distinct chunks": len(found.text.chunks)}
+    parameters = {"pieces": len(tokenizer.vocabulary), "unknown": tokenizer.unknown}
+    config = describe(run, "tokenization", hyper, scores, size) | {"parameters": parameters}
+    card = write_card(run, output.name, config)
+    folder.write(output, config, {}, {folder.CARD: card, "tokenizer.json": found.tokenizer}, force)
+
+
 def sentences(run: Run) -> Iterator[Sequence[str]]:
     """The words of every sentence of raw text, CoNLL-U or `token<TAB>tag` files, by the file's name."""
+    from seqcli.data.examples import Batch
+    from seqcli.tasks import tagging
     from seqcli.text.segment import RuleSegmenter
 
     segmenter = RuleSegmenter(run.language)

@@ -13,6 +13,7 @@ value of the wrong type, is refused with the nearest known one.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from typing import Any, TypeVar, cast
 from seqcli.errors import UsageFailure, nearest
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-POSITIVE = ("batch", "epochs", "classes", "levels", "coarser")  # hyper-parameters that cannot be 0; none is negative
+POSITIVE = ("batch", "epochs", "classes", "levels", "coarser", "vocab_size", "max_piece_length")  # cannot be 0; none is negative
 LIMIT = 1 << 63  # what a seed can be
 NAMES = {str: "a string", list: "a list", dict: "a table"}
 R = TypeVar("R")
@@ -114,6 +115,9 @@ def apply(recipe: R, settings: Mapping[str, Any], where: str) -> R:
         name = key.removeprefix("model.")
         if name not in known:
             raise UsageFailure(f"{where}: unknown key {key!r}", hint=nearest(name, known))
+        if known[name] is tuple:
+            values[name] = strings(value, f"{where} {key}")
+            continue
         values[name] = convert(expand(value) if isinstance(value, str) else value, known[name], f"{where} {key}")
     return cast(R, replace(cast(Any, recipe), **values))
 
@@ -133,6 +137,24 @@ def convert(value: Any, kind: type, where: str) -> Any:
     if kind in (int, float) and not least <= found < LIMIT:  # NaN is not either
         raise UsageFailure(f"{where}={value}: expected a number from {least}" + f" to {LIMIT - 1}" * (found >= LIMIT))
     return found
+
+
+def strings(value: Any, where: str) -> tuple[str, ...]:
+    """A list of strings: TOML's or JSON's, or what commas separate.
+
+    >>> strings("nfkc,lowercase", "--set normalization"), strings('["a,b"]', "--set symbols"), strings("", "--set symbols")
+    (('nfkc', 'lowercase'), ('a,b',), ())
+    """
+    found = value
+    if isinstance(value, str):
+        try:
+            found = json.loads(value) if value.startswith("[") else None
+        except ValueError:  # special tokens may begin with a bracket: [CLS],[SEP]
+            found = None
+        found = [part.strip() for part in value.split(",") if part.strip()] if found is None else found
+    if not isinstance(found, list | tuple) or not all(isinstance(part, str) for part in found):
+        raise UsageFailure(f"{where}={value}: expected strings with commas between")
+    return tuple(found)
 
 
 def pairs(settings: Sequence[str]) -> dict[str, str]:

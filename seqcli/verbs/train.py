@@ -14,7 +14,7 @@ from seqcli.terminal import note
 
 def train(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A model (rules, hmm, crf, clusters), or a recipe (.toml).")] = "",
+    name: Annotated[str, typer.Argument(help="A model (crf, bpe, …: see --list), or a recipe (.toml).")] = "",
     files: Annotated[list[str] | None, typer.Option("--train", help="Training data; may be given several times.")] = None,
     dev: Annotated[str, typer.Option("--dev", help="Held-out data to measure the model on.")] = "",
     test: Annotated[str, typer.Option("--test", help="Data to measure the finished model on, once.")] = "",
@@ -28,11 +28,14 @@ def train(
     listing: Annotated[bool, typer.Option("--list", help="List the models and recipes, and end.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on standard error.")] = False,
 ) -> None:
-    """Train a model on your own data: CoNLL-U, or one `token<TAB>tag` a line with a blank line after each sentence.
+    """Train a model on your own data.
+
+    A tagger learns from CoNLL-U, or one `token<TAB>tag` a line with a blank line after each sentence; a tokenizer from plain text.
 
     \b
         seq train crf --train train.conllu --dev dev.conllu -o my-model
         seq train hmm --train train.tsv -o my-hmm --set order=1
+        seq train bpe --train notes.en --train notes.de -o my-bpe --set vocab_size=8000
         seq train en-pos.toml -o my-en-pos
     """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
     from seqcli.training import recipe
@@ -58,6 +61,7 @@ def train(
     from seqcli.models import registry
     from seqcli.training import launch
 
+    run = replace(run, model=registry.named(run.model))
     hyper = recipe.apply(registry.module(run.model).Recipe(), run.settings, str(path))
     launch.train(run, recipe.apply(hyper, on_top, "--set"), output, force, lambda line: note(line, quiet))
 
