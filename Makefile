@@ -45,6 +45,8 @@ models: .venv/installed
 	@mkdir -p build
 	$(BIN)/seq train en-clusters.toml -o build/en-clusters --force
 	$(BIN)/seq train en-pos.toml -o seqcli/pretrained/en-pos --force
+	$(BIN)/seq train en-bpe.toml -o seqcli/pretrained/en-bpe --force
+	$(BIN)/seq train en-de-bpe.toml -o seqcli/pretrained/en-de-bpe --force
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -110,7 +110,7 @@ def describe(run: Run, task: str, hyper: Any, scores: dict[str, float], size: di
         "task": task,
         "version": 1,
         "seqcli": __version__,
-        "column": run.column,
+        **({"column": run.column} if run.model in registry.TAGGERS else {}),
         "language": run.language,
         "licence": run.licence or "that of its training data",
         "trained_on": {"files": [Path(name).name for name in run.train], **size},

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seqcli.data.blocks import blocks
 from seqcli.errors import UsageFailure
 from seqcli.terminal import Output, Progress, choose, note, nothing_to_read
+
+if TYPE_CHECKING:
+    from seqcli.text.subword.tokenizer import Subword
 
 DEFAULT_MODEL = "en-bpe"
 
@@ -27,6 +30,23 @@ def tokenize(
     decode: Annotated[bool, typer.Option("--decode", help="Back to text: lines of pieces or ids.")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="How well tokenizers fit the text; several -m are compared.")] = False,
     vocab: Annotated[bool, typer.Option("--vocab", help="List the vocabulary: id, piece, score.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Pieces by chance: BPE dropout, Unigram sampling.")] = False,
+    dropout: Annotated[
+        float | None, typer.Option("--dropout", min=0, max=1, help="Share of BPE's merges left out. [0.1]", show_default=False)
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option("--alpha", min=0, help="Unigram: 0 all cuts alike, 1 by probability. [0.1]", show_default=False),
+    ] = None,
+    nbest: Annotated[
+        int | None, typer.Option("--nbest", min=1, help="Unigram: from so many best cuts of a line. [all]", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of --sample; a line's draw depends on it and the line's number.")] = 0,
+    trace: Annotated[
+        str,
+        typer.Option("--trace", help="How the pieces of a WORD come about: merges with ranks, the best ways through a lattice, tries."),
+    ] = "",
+    html: Annotated[Path | None, typer.Option("--html", help="With --trace: also a page with pictures.")] = None,
     source: Annotated[str, typer.Option("--input", help="Input: text or jsonl. [by the file's name, else text]")] = "",
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes for long inputs; 0: as many as processors.")] = 0,
     errors: Annotated[str, typer.Option("--errors", help="Invalid UTF-8: strict or replace.")] = "strict",
@@ -42,12 +62,15 @@ def tokenize(
         echo "The cat sat." | seq tokenize
         seq tokenize notes.txt --ids | seq tokenize --ids --decode
         seq tokenize notes.txt --stats -m en-bpe -m my-model
+        seq tokenize notes.txt --sample --dropout 0.2 --seed 7
+        seq tokenize --trace untranslatable --html trace.html
     """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
     files = files or []
     models = model or [DEFAULT_MODEL]
-    check(json, ids, decode, stats, vocab, len(models))
+    check(json, ids, decode, len(models), {"--trace": bool(trace), "--stats": stats, "--vocab": vocab, "--sample": sample})
+    check_companions(sample, {"--dropout": dropout, "--alpha": alpha, "--nbest": nbest}, trace, html, files)
     choose(errors, ("strict", "replace"), "--errors")
-    if not vocab and nothing_to_read(files):
+    if not vocab and not trace and nothing_to_read(files):
         note(context.get_help())
         raise typer.Exit
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # -j says how many processors work
@@ -57,6 +80,9 @@ def tokenize(
 
     source = choose(source, INPUTS, "--input") if source else guess(files)
     tokenizers = [open_tokenizer(name) for name in models]
+    if trace:
+        tell(tokenizers[0], models[0], trace, json, html, output)
+        return
     with Output(output) as out:
         if vocab:
             for part in listing(tokenizers[0], json):
@@ -70,23 +96,58 @@ def tokenize(
 
             out.write(report(models, Comparison(tokenizers, source, errors), read, jobs, json))
             return
+        if sample:
+            from seqcli.text.subword.sample import Draws, Sampler
+
+            sampler = Sampler(tokenizers[0], seed, 0.1 if dropout is None else dropout, 0.1 if alpha is None else alpha, nbest or 0)
+            for part in results(Draws(sampler, ids, source, errors), read, jobs):
+                out.write(part)
+            return
         back = decode and Back(tokenizers[0], ids, errors)
         work = back or (Details(tokenizers[0], source, errors) if json else Job(tokenizers[0], ids, source, errors))
         for part in results(work, read, jobs):
             out.write(part)
 
 
-def check(json: bool, ids: bool, decode: bool, stats: bool, vocab: bool, models: int) -> None:
-    """Raises UsageFailure: options that contradict each other."""
-    chosen = [name for name, wanted in (("--decode", decode), ("--stats", stats), ("--vocab", vocab)) if wanted]
+def tell(tokenizer: Subword, model: str, words: str, json: bool, html: Path | None, output: Path | None) -> None:
+    """How the pieces of words come about."""
+    from seqcli.text.subword.told import accounts, as_json, as_text
+
+    found = accounts(tokenizer, words)
+    if html is not None:
+        from seqcli.report.subwords import page
+
+        with Output(html) as out:
+            out.write(page(model, words, found).encode())
+    with Output(output) as out:
+        out.write("".join(f"{line}\n" for line in (as_json(found) if json else as_text(found))).encode("utf-8", "backslashreplace"))
+
+
+def check(json: bool, ids: bool, decode: bool, models: int, others: dict[str, bool]) -> None:
+    """Raises UsageFailure: options that contradict each other; `others` are ways of work of which one is chosen."""
+    chosen = [name for name, wanted in ({"--decode": decode} | others).items() if wanted]
     if len(chosen) > 1:
         raise UsageFailure(f"{chosen[0]} contradicts {chosen[1]}")
     if json and decode:
         raise UsageFailure("--json contradicts --decode", hint="what it gives is text")
-    if ids and (json or stats or vocab):
+    if json and others["--sample"]:
+        raise UsageFailure("--json contradicts --sample", hint="leave --json out, or add --ids for numbers")
+    if ids and (json or any(wanted for name, wanted in others.items() if name != "--sample")):
+        stats = others["--stats"]
         raise UsageFailure(f"--ids contradicts {chosen[0] if chosen else '--json'}", hint="they are in it" if not stats else "")
-    if models > 1 and not stats:
+    if models > 1 and not others["--stats"]:
         raise UsageFailure("several -m are for --stats")
+
+
+def check_companions(sample: bool, drawn: dict[str, float | None], trace: str, html: Path | None, files: list[Path]) -> None:
+    """Raises UsageFailure: options without the one that they belong to."""
+    for name, value in drawn.items():
+        if value is not None and not sample:
+            raise UsageFailure(f"{name} is for --sample")
+    if html is not None and not trace:
+        raise UsageFailure("--html is for --trace")
+    if trace and files:
+        raise UsageFailure("--trace takes its words as an argument", hint="leave the files out")
 
 
 def guess(files: list[Path]) -> str:

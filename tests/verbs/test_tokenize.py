@@ -169,3 +169,52 @@ def test_a_short_text_needs_neither_numpy_nor_processes(model):
     done = subprocess.run(command, capture_output=True, check=True, env=ENVIRONMENT, timeout=60)
     assert done.stderr == b"set()\n"
     assert Path(NOTES).stat().st_size < 1 << 16
+
+
+def test_samples(invoke, model, tmp_path):
+    """Drawn by seed and line number; nothing left out is the plain way; what cannot sample says so."""
+    drawn = [invoke("tokenize", NOTES, "-m", model, "--sample", "--seed", seed, "--dropout", "0.5").out for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert invoke("tokenize", "-m", model, "--decode", stdin=drawn[2]).out == NOTES.read_bytes()
+    plain = invoke("tokenize", NOTES, "-m", model, "--ids").out
+    assert invoke("tokenize", NOTES, "-m", model, "--ids", "--sample", "--dropout", "0").out == plain
+    words = tmp_path / "word.json"
+    trained("wordpiece").save(str(words))
+    for arguments, message in (
+        (("-m", words, "--sample"), "seq: a tokenizer of kind wordpiece cannot sample (bpe, byte-bpe and unigram can)"),
+        (("-m", model, "--alpha", "1"), "seq: --alpha is for --sample"),
+        (("-m", model, "--sample", "--json"), "seq: --json contradicts --sample (leave --json out, or add --ids for numbers)"),
+        (("-m", model, "--sample", "--decode"), "seq: --decode contradicts --sample"),
+    ):
+        result = invoke("tokenize", NOTES, *arguments)
+        assert (result.code, result.out, result.err.strip()) == (2, b"", message)
+
+
+@pytest.mark.parametrize("name", ["en-bpe", "en-de-bpe"])
+def test_shipped(invoke, name):
+    """What is shipped loses nothing, and is the default in English."""
+    text = NOTES.read_text() + "  ü ß\t日本 \x00 é ▁ 👩‍👩‍👧  \n\n \n"
+    pieces = invoke("tokenize", "-m", name, stdin=text.encode()).out
+    assert invoke("tokenize", "-m", name, "--decode", stdin=pieces).out.decode() == text
+    if name == "en-bpe":
+        assert invoke("tokenize", stdin=text.encode()).out == pieces
+        assert pieces.decode().split()[:3] == ["▁Dr", ".", "▁Ada"]
+
+
+def test_traces(invoke, tmp_path):
+    """Text, objects and a page of the same word; the last step is what encoding gives."""
+    page = tmp_path / "trace.html"
+    told = invoke("tokenize", "--trace", "untranslatable", "--html", page)
+    assert told.code == 0
+    assert "▁unt rans l at able" in told.out.decode()
+    assert page.read_text().startswith("<!doctype html>")
+    value = json.loads(invoke("tokenize", "--trace", "untranslatable", "--json").out)
+    assert value["merges"][-1]["symbols"] == value["pieces"]
+    for arguments, message in (
+        (("--html", page), "seq: --html is for --trace"),
+        (("--trace", "a", NOTES), "seq: --trace takes its words as an argument (leave the files out)"),
+        (("--trace", "a", "--ids"), "seq: --ids contradicts --trace (they are in it)"),
+        (("--trace", "a", "--vocab"), "seq: --trace contradicts --vocab"),
+    ):
+        result = invoke("tokenize", *arguments)
+        assert (result.code, result.out, result.err.strip()) == (2, b"", message)

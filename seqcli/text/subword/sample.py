@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from random import Random
 
+from seqcli.data.blocks import Block
 from seqcli.errors import UsageFailure
 from seqcli.text.subword.inside import Inside, Word, inside
+from seqcli.text.subword.shown import Texts, texts
 from seqcli.text.subword.tokenizer import Subword
 from seqcli.text.subword.trace import Arc, Rank, arcs, best_ways, forward
 
@@ -156,3 +158,16 @@ class Sampler:
             some = arcs(word, self.parts.scores, self.parts.unknown, self.longest)
             found = self.known[word] = Ways(some, len(word), self.alpha)
         return found
+
+
+class Draws:
+    """Lines, or the texts of JSON objects, to lines of ids or shown pieces, drawn by chance."""
+
+    def __init__(self, sampler: Sampler, ids: bool = False, source: str = "text", errors: str = "strict") -> None:
+        self.sampler, self.source, self.errors = sampler, source, errors
+        self.shown = Texts(sampler.tokenizer, ids)
+
+    def __call__(self, block: Block) -> bytes:
+        """One block of the input as bytes of the output."""
+        rows = self.sampler.encode(texts(block, self.source, self.errors), block.first_line)
+        return b"".join([b"".join([self.shown[number] for number in ids])[1:] + b"\n" for ids in rows])

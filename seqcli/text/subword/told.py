@@ -23,6 +23,7 @@ from typing import Any
 
 from seqcli.errors import UsageFailure
 from seqcli.text.subword.inside import Inside, Word, inside
+from seqcli.text.subword.library import BYTES
 from seqcli.text.subword.tokenizer import Subword
 from seqcli.text.subword.trace import LatticeTrace, Match, MatchTrace, MergeTrace, Pair, trace
 
@@ -39,6 +40,7 @@ NO_STEPS = "this tokenizer has no steps to show"
 NOT_SPELLED = "no steps to show: it is a special piece, or has characters that the vocabulary lacks"
 WHOLE = "nothing is merged: the word is a piece, and this tokenizer looks that up first"
 OTHERWISE = "encoding ends otherwise: this tokenizer has rules beside its steps"
+IN_BYTES = "what the vocabulary lacks is spelled in bytes in the end"
 TOO_LONG = "longer than the words that are looked at"
 FEW = 3  # candidates of a merge that are told
 TRIES = 6  # matches tried in vain that are told
@@ -56,7 +58,7 @@ class Account:
     pieces: list[str]  # what encoding gives, as the vocabulary spells them
     ids: list[int]
     trace: Trace | None = None
-    note: str = ""  # why there is no trace, or why it ends otherwise
+    note: str = ""  # why there is no trace, or what comes after it
 
 
 def accounts(tokenizer: Subword, text: str, count: int = 5) -> list[Account]:
@@ -100,7 +102,8 @@ def account(tokenizer: Subword, parts: Inside, word: Word, text: str, steps: Tra
         return Account(text or tokenizer.decode(word.ids), text, tokenizer.kind, pieces, word.ids, None, NOT_SPELLED)
     if parts.whole(steps.word):
         return Account(steps.word, text, tokenizer.kind, pieces, word.ids, None, WHOLE)
-    note = "" if spelled(parts, steps.pieces) == word.ids else OTHERWISE
+    in_bytes = any(piece in BYTES and piece not in steps.pieces for piece in pieces)
+    note = OTHERWISE if spelled(parts, steps.pieces) != word.ids else IN_BYTES if in_bytes else ""
     return Account(steps.word, text, tokenizer.kind, pieces, word.ids, steps, note)
 
 
