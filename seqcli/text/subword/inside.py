@@ -122,12 +122,9 @@ def of_library(tokenizer: Library) -> Inside:
     """Words are what the pre-tokenizer gives; a special token is none."""
     state = tokenizer.state
     spelled = LibraryWords(tokenizer)
-    if "merges" in state and not state.get("end_of_word_suffix"):
+    if "merges" in state and not state.get("end_of_word_suffix") and not spelled.prefix:  # with these, pieces are not what joins
         ranks = {tuple(pair.split(" ") if isinstance(pair, str) else pair): i for i, pair in reversed(list(enumerate(state["merges"])))}
-        skips, prefix = bool(state.get("ignore_merges")), spelled.prefix
-
-        def symbols(word: str) -> list[str]:
-            return [prefix + character if prefix and i else character for i, character in enumerate(word)]
+        skips = bool(state.get("ignore_merges"))
 
         def rank(left: str, right: str) -> float | None:
             return ranks.get((left, right))
@@ -135,7 +132,7 @@ def of_library(tokenizer: Library) -> Inside:
         def whole(word: str) -> bool:
             return skips and word in spelled.ids
 
-        return Inside(spelled.words, spelled.spell, symbols, rank, whole, ids=spelled.ids)
+        return Inside(spelled.words, spelled.spell, rank=rank, whole=whole, ids=spelled.ids)
     if isinstance(state.get("vocab"), list):
         scores = {piece: float(score) for piece, score in state["vocab"] if piece not in BYTES or not state.get("byte_fallback")}
         lowest = min(scores.values(), default=0.0)
