@@ -1,13 +1,15 @@
-"""`seq models`: what is shipped, how big, under which licence, how good."""
+"""`seq models`: what is shipped, how big, under which licence, how good; word vectors from and to files of other programs."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-models = typer.Typer(name="models", help="List the shipped models, or show one's card.", rich_markup_mode=None)
+models = typer.Typer(name="models", help="List the shipped models, or show one's card; import and export.", rich_markup_mode=None)
 
 
 @models.callback(invoke_without_command=True)
@@ -41,6 +43,69 @@ def show(name: Annotated[str, typer.Argument(help="A shipped model or a model fo
     path = folder.find(name)
     config = folder.read_config(path)
     sys.stdout.write(folder.Folder(path, config, {}).text(folder.CARD).rstrip("\n") + "\n")
+
+
+@models.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="Word vectors; - is standard input.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The model folder to write.")],
+    kind: Annotated[
+        str, typer.Option("-f", "--format", help="word2vec, word2vec-bin, glove, tsv, jsonl or npy. [by name and first lines]")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Only the first N words; 0: all.")] = 0,
+    int8: Annotated[bool, typer.Option("--int8", help="Round to 8 bits: a quarter of the size.")] = False,
+    errors: Annotated[str, typer.Option("--errors", help="Invalid UTF-8 in words: strict or replace.")] = "strict",
+    force: Annotated[bool, typer.Option("--force", help="Replace a model folder that exists.")] = False,
+) -> None:
+    """Make a model folder of a file of word vectors: word2vec's text or binary, GloVe's text, TSV, JSON Lines, .npy; .gz, too.
+
+    \b
+        seq models import vectors.txt.gz -o my-vectors
+        seq embed -m my-vectors --near king
+    """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
+    from seqcli.data import folder
+    from seqcli.data.vectors import quantised
+    from seqcli.data.vectors.reading import read_vectors
+    from seqcli.data.vectors.saving import save
+    from seqcli.data.vectors.writing import FORMATS
+    from seqcli.terminal import choose
+
+    choose(errors, ("strict", "replace"), "--errors")
+    if kind:
+        choose(kind, FORMATS, "-f")
+    folder.check_free(output, force)
+    vectors = read_vectors(file, kind, errors).limited(limit)
+    save(quantised(vectors) if int8 else vectors, output, "standard input" if str(file) == "-" else file.name, force)
+
+
+@models.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A shipped model or a model folder.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, written whole or not at all.")] = None,
+    kind: Annotated[
+        str, typer.Option("-f", "--format", help="word2vec, word2vec-bin, glove, tsv, jsonl or npy. [by -o's name, else word2vec]")
+    ] = "",
+) -> None:
+    """Write a model's word vectors for other programs.
+
+    With -f npy the words go to a file beside, which ends with .words.
+    """
+    from seqcli.data.vectors import open_vectors
+    from seqcli.data.vectors.writing import FORMATS, batches, by_name, check_words, write
+    from seqcli.errors import UsageFailure
+    from seqcli.terminal import Output, choose
+
+    kind = choose(kind or by_name(output) or "word2vec", FORMATS, "-f")
+    vectors = open_vectors(name)
+    check_words(kind, vectors.words)
+    if kind == "npy" and output is None:
+        raise UsageFailure("npy has no room for the words", hint="-o FILE.npy: they go to FILE.words")
+    with ExitStack() as stack:
+        if kind == "npy" and output is not None:
+            stack.enter_context(Output(output.with_suffix(".words"))).write(vectors.words.packed.tobytes())
+        out = stack.enter_context(Output(output))
+        for part in write(kind, batches(vectors), vectors.dimensions, len(vectors)):
+            out.write(part)
 
 
 def describe(name: str) -> dict[str, Any]:
