@@ -91,7 +91,9 @@ class Engine:
         r"""What becomes of whole lines of valid UTF-8, each with its line end (`\n`)."""
         if not self.tokenizer.separable:
             return self.whole(data.decode().split("\n")[:-1])
-        return b"".join([self.part(part) for part in parts(data, self.batch)])
+        found = [each for part in parts(data, self.batch) for each in self.part(part)]
+        others = iter(self.tokenizer.encode([each for each in found if isinstance(each, str)]))
+        return b"".join([each if isinstance(each, bytes) else self.output(next(others)) for each in found])
 
     def whole(self, lines: Sequence[str]) -> bytes:
         """What becomes of lines, without the table."""
@@ -101,8 +103,8 @@ class Engine:
         """What is written for a line's ids."""
         return b"".join([self.text(number) for number in ids])[1:]
 
-    def part(self, data: bytes) -> bytes:
-        """The same for as many lines as are handled at once."""
+    def part(self, data: bytes) -> list[bytes | str]:
+        """The same for as many lines as are handled at once; the text of a line stands for what it becomes if it is tokenized whole."""
         chunks = Chunks(data)
         keys = chunks.keys()
         found = self.table.get(keys)
@@ -112,14 +114,14 @@ class Engine:
                 self.start_anew()
                 if not self.learn(chunks, keys, np.flatnonzero(~chunks.is_end)):
                     self.start_anew()
-                    return self.whole(data.decode().split("\n")[:-1])
+                    return [self.whole(data.decode().split("\n")[:-1])]
                 unseen = np.arange(len(keys))
             found[unseen] = self.table.get(keys[unseen])
         if found.min() >= 0:
-            return self.outputs.gather(found).tobytes()
+            return [self.outputs.gather(found).tobytes()]
         return self.spliced(chunks, found)
 
-    def spliced(self, chunks: Chunks, found: IntArray) -> bytes:
+    def spliced(self, chunks: Chunks, found: IntArray) -> list[bytes | str]:
         """The same where some lines have to be tokenized whole."""
         rows = chunks.lines(np.flatnonzero(found < 0))
         ends = np.flatnonzero(chunks.is_end)
@@ -131,11 +133,12 @@ class Engine:
         others = self.outputs.gather(found)
         places = np.flatnonzero(others == 10)[rows].tolist()
         rest = others.tobytes()
-        out, at = [], 0
-        for place, ids in zip(places, self.tokenizer.encode(lines), strict=True):
-            out += [rest[at:place], self.output(ids)]
+        out: list[bytes | str] = []
+        at = 0
+        for place, line in zip(places, lines, strict=True):
+            out += rest[at:place], line
             at = place
-        return b"".join([*out, rest[at:]])
+        return [*out, rest[at:]]
 
     def learn(self, chunks: Chunks, keys: AnyArray, unseen: IntArray) -> bool:
         """Tokenize chunks and keep what they become; False if there is no room: the table is spoilt then."""
@@ -181,8 +184,7 @@ class Engine:
 
     def firsts(self, chunks: Sequence[str]) -> list[Sequence[int] | None]:
         """Chunks that begin a line with others after them; not if they become nothing: the next would have a blank before it."""
-        encode = getattr(self.tokenizer, "encode_begin", self.tokenizer.encode)  # some know that the end of a line matters
-        return [ids or None for ids in encode(chunks)]
+        return [ids or None for ids in self.tokenizer.encode_begin(chunks)]
 
     def tails(self, chunks: Sequence[str]) -> list[Sequence[int] | None]:
         """Blanks at the end of a line, if they are the same after any word: as inside, or nothing."""

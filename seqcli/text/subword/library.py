@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -121,7 +122,8 @@ class Library:
     def encode_inside(self, chunks: Sequence[str]) -> Sequence[list[int] | None]:
         """The ids of chunks that follow another word: they are put after one, whose ids are dropped.
 
-        None for a chunk that ends in white space, which may run together with the blanks that come next.
+        None for a chunk that ends in white space, which may run together with the blanks that come next, or has a token after which
+        the text begins anew.
         """
         [before] = self.encode(["x"])
         found = self.encode(["x" + chunk for chunk in chunks])
@@ -130,13 +132,28 @@ class Library:
             for chunk, ids in zip(chunks, found, strict=True)
         ]
 
+    def encode_begin(self, chunks: Sequence[str]) -> Sequence[list[int] | None]:
+        """The ids of chunks that begin a line; None as in `encode_inside`."""
+        return [None if self.is_open(chunk) else ids for chunk, ids in zip(chunks, self.encode(chunks), strict=True)]
+
     def is_open(self, chunk: str) -> bool:
-        """Whether what is made of a chunk may depend on what follows it."""
+        """Whether a chunk and what follows it may depend on each other."""
+        if self.begins_anew is not None and self.begins_anew.search(chunk):
+            return True
         if not chunk.strip(" ") or ("!" <= chunk[-1] <= "~" and not self.replaces):
             return False
         normalizer = self.tokenizer.normalizer
         found = "x" + chunk if normalizer is None else normalizer.normalize_str("x" + chunk)
         return not found or found[-1].isspace() or found[-1] in BLANKS
+
+    @cached_property
+    def begins_anew(self) -> re.Pattern[str] | None:
+        """Added tokens after which the normalizer puts something before the text, as it does at the beginning of a line."""
+        if all(step["type"] != "Prepend" for step in separable.steps(self.tokenizer.normalizer, "normalizers")):
+            return None
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        contents = [re.escape(token.content) for token in added if not token.normalized and token.content]
+        return re.compile("|".join(contents)) if contents else None
 
     @cached_property
     def replaces(self) -> bool:

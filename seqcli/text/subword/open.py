@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TOKENIZER = "tokenizer.json"
-RANKS = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d+\s*$")  # a line of a .tiktoken file
-CODES = re.compile(r"\S+ \S+")  # a line of subword-nmt's
+RANKS = rb"[A-Za-z0-9+/]+={0,2} \d+\s*$"  # a line of a .tiktoken file; compiled when needed
+CODES = r"\S+ \S+"  # a line of subword-nmt's
 FORMATS = "tokenizer.json, a SentencePiece .model, vocab.json with merges.txt, vocab.txt, .tiktoken, subword-nmt codes"
 KINDS = {"bpe": "bpe", "byte-bpe": "byte-bpe", "byte_bpe": "byte-bpe", "unigram": "unigram", "wordpiece": "wordpiece",
          "char": "char", "word": "word"}  # fmt: skip
@@ -49,7 +49,8 @@ def shipped() -> list[str]:
 def open_folder(path: Path) -> Subword:
     """The tokenizer in a folder: tokenizer.json, else vocab.json, else vocab.txt, else a SentencePiece model, else ranks."""
     if (path / TOKENIZER).is_file():
-        return library(path / TOKENIZER, kind_of(path))
+        kind = kind_of(path)
+        return plain(path / TOKENIZER, kind) if kind == "bpe" else library(path / TOKENIZER, kind)
     if (path / VOCAB_JSON).is_file() and ((path / MERGES).is_file() or not (path / VOCAB_TXT).is_file()):
         return wrapped_gpt2(path / VOCAB_JSON)
     if (path / VOCAB_TXT).is_file():
@@ -88,7 +89,7 @@ def open_file(path: Path) -> Subword:
     first = text.split(b"\n", 1)[0]
     if path.suffix == ".json" or text[:1] == b"{":
         return open_json(path)
-    if path.suffix == ".tiktoken" or RANKS.match(first):
+    if path.suffix == ".tiktoken" or re.match(RANKS, first):
         from seqcli.text.subword import tiktoken
 
         return wrapped(tiktoken.load(path), "byte-bpe")
@@ -124,11 +125,21 @@ def open_text(path: Path) -> Subword:
     lines = read_text(path).split("\n")
     if "[UNK]" in lines or path.name == VOCAB_TXT:
         return wrapped_bert(path)
-    if len(lines) > 1 and all(map(CODES.fullmatch, lines[:100][:-1])) and any("</w>" in line for line in lines):
+    if len(lines) > 1 and all(re.fullmatch(CODES, line) for line in lines[:100][:-1]) and any("</w>" in line for line in lines):
         from seqcli.text.subword import subword_nmt
 
         return subword_nmt.load(path)
     raise Failure(f"{path} is no tokenizer that is known here", hint=f"known: {FORMATS}")
+
+
+def plain(path: Path, kind: str) -> Subword:
+    """A tokenizer.json of ours, for which the package is loaded only if it must be."""
+    from seqcli.text.subword.plain import NotPlainError, Plain
+
+    try:
+        return Plain.read(path, kind)
+    except NotPlainError:
+        return library(path, kind)
 
 
 def library(path: Path, kind: str) -> Subword:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqcli.errors import Failure
 from seqcli.text.subword.sentencepiece_bpe import Merges
@@ -17,6 +19,9 @@ from seqcli.text.subword.sentencepiece_model import BYTE_PIECES, Model, Type, pa
 from seqcli.text.subword.sentencepiece_normalizer import META, Normalizer
 from seqcli.text.subword.sentencepiece_unigram import Unigram
 from seqcli.text.subword.tokenizer import Piece
+
+if TYPE_CHECKING:
+    import numpy as np
 
 KEEP = 1 << 18  # chunks that are remembered
 WORD = re.compile(f"{META}[^{META}]*|[^{META}]+")
@@ -65,7 +70,7 @@ class SentencePiece:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each line."""
-        return [self.final(ids, text) for text, ids in self.raw([self.normalizer.normalized(text) for text in texts])]
+        return [self.final(ids, text) for text, ids in self.raw(self.normalizer.lines(texts))]
 
     def raw(self, texts: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
         """Normalized lines and their ids, before the unknown is fused or becomes bytes."""
@@ -75,11 +80,10 @@ class SentencePiece:
         lines = [self.cut.findall(text) for text in texts]
         self.remember({chunk for line in lines for chunk in line})
         known, doubtful = self.known, self.doubtful
-        for text, line in zip(texts, lines, strict=True):
-            if doubtful.isdisjoint(line):
-                yield text, [i for chunk in line for i in known[chunk]]
-            else:
-                yield text, self.summed(line)
+        clear = list(map(doubtful.isdisjoint, lines)) if doubtful else [True] * len(lines)
+        others = iter(self.summed([line for line, certain in zip(lines, clear, strict=True) if not certain]))
+        for text, line, certain in zip(texts, lines, clear, strict=True):
+            yield text, [i for chunk in line for i in known[chunk]] if certain else next(others)
 
     def remember(self, chunks: set[str]) -> None:
         """Cut chunks that were not met before."""
@@ -87,6 +91,8 @@ class SentencePiece:
             self.known.clear()
             self.doubtful.clear()
         new = [chunk for chunk in chunks if chunk not in self.known]
+        if not new:
+            return
         rows, close = self.segment(new)
         self.known.update(zip(new, rows, strict=True))
         self.doubtful.update(chunk for chunk, doubt in zip(new, close, strict=True) if doubt)
@@ -94,8 +100,7 @@ class SentencePiece:
     def segment(self, texts: Sequence[str]) -> tuple[list[list[int]], Sequence[bool]]:
         """The ids of chunks of normalized text, and where rounding may give others."""
         if self.unigram:
-            found = self.unigram.inside(texts)
-            return found.rows(), found.close.tolist()
+            return self.unigram.inside(texts)
         return self.whole(texts), [False] * len(texts)
 
     def whole(self, texts: Sequence[str]) -> list[list[int]]:
@@ -107,37 +112,48 @@ class SentencePiece:
         unit = WORD if self.kind == "word" else self.symbols
         return [[self.ids.get(part, self.lost) for part in unit.findall(text)] for text in texts]
 
-    def summed(self, line: list[str]) -> list[int]:
-        """The ids of a line where rounding decides about a chunk: by the sum of the scores before it."""
-        found: list[int] = []
-        assert self.unigram is not None
-        for chunk in line:
-            ids = self.known[chunk]
-            if chunk in self.doubtful:
-                total = self.unigram.total(found)
-                if total is None:
-                    return self.unigram.whole(["".join(line)])[0]
-                ids = self.unigram.from_sum(chunk, total)
-            found += ids
+    def summed(self, lines: Sequence[list[str]]) -> list[list[int]]:
+        """The ids of lines where rounding decides about chunks: by the sum of the scores before, the first of each line first."""
+        if self.unigram is None or not lines:
+            return []
+        unigram, found = self.unigram, [list[int]() for _ in lines]
+        known, doubtful = self.known.__getitem__, self.doubtful.__contains__
+        stops = [[at for at, doubt in enumerate(map(doubtful, line)) if doubt] for line in lines]
+        for turn in range(max(map(len, stops))):
+            waiting: list[tuple[int, str, np.float32]] = []
+            for i, (line, stop) in enumerate(zip(lines, stops, strict=True)):
+                if turn < len(stop):
+                    begin = stop[turn - 1] + 1 if turn else 0
+                    found[i].extend(chain.from_iterable(map(known, line[begin : stop[turn]])))
+                    total = unigram.total(found[i])
+                    if total is None:
+                        found[i] = unigram.whole(["".join(line)])[0]
+                        stop.clear()
+                    else:
+                        waiting.append((i, line[stop[turn]], total))
+            decided = unigram.from_sums([chunk for _, chunk, _ in waiting], [total for _, _, total in waiting])
+            for (i, _, _), ids in zip(waiting, decided, strict=True):
+                found[i] += ids
+        for ids, line, stop in zip(found, lines, stops, strict=True):
+            ids.extend(chain.from_iterable(map(known, line[stop[-1] + 1 :] if stop else ())))
         return found
 
     def encode_inside(self, chunks: Sequence[str]) -> list[list[int] | None]:
         """The ids of chunks between others; None where those decide."""
-        texts = list(map(self.normalizer.inside, chunks))
-        return self.settled(texts)
+        return self.settled(self.normalizer.insides(chunks))
 
     def encode_begin(self, chunks: Sequence[str]) -> list[list[int] | None]:
         """The ids of chunks that begin a line with others after them; None where those decide."""
-        blank = self.normalizer.blank
-        texts = [self.normalizer.normalized(chunk + " .").removesuffix(".") for chunk in chunks]
-        return self.settled([text[:-1] if text[-2:-1] not in ("", blank) and text[-1] == blank else None for text in texts])
+        plain = self.normalizer.plain([" " + chunk for chunk in chunks])
+        prefix, begin = self.normalizer.prefix, self.normalizer.begin
+        return self.settled([prefix + chunk if same else begin(chunk) for chunk, same in zip(chunks, plain, strict=True)])
 
     def settled(self, texts: Sequence[str | None]) -> list[list[int] | None]:
         """The ids of chunks of normalized text; None for None and where the chunks beside it decide."""
         rows, close = self.segment([text or "" for text in texts])
-        lost = None if self.bytes else self.lost
+        lost = self.lost
         return [
-            None if text is None or doubt or (ids and ids[0] == lost) else self.final(ids, text)
+            None if text is None or doubt or (ids[:1] == [lost] and not self.bytes) else self.final(ids, text) if lost in ids else ids
             for text, ids, doubt in zip(texts, rows, close, strict=True)
         ]
 

@@ -66,9 +66,10 @@ def lattice(trie: Trie, unknown: int, texts: Texts) -> Lattice:
     return Lattice(texts, origin, origin + length[order], ids[order], bounds, first, first + texts.lengths)
 
 
-def best_paths(found: Lattice, scores: AnyArray, total: float | np.float32 = 0) -> Paths:
+def best_paths(found: Lattice, scores: AnyArray, total: AnyArray | np.float32 | int = 0) -> Paths:
     """Viterbi in the precision of `scores` (V,); of equal ways to a node, the one whose last piece is longest.
 
+    `total`, one or (C,), is the sum where a text begins.
     In 32-bit floats a sum that is far from 0 where a piece begins is taken from all sums from there on, as SentencePiece does.
     """
     weight = scores[found.id]

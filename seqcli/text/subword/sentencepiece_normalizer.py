@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
-from seqcli.data.examples import AnyArray
+from seqcli.data.examples import AnyArray, BoolArray, IntArray
 from seqcli.errors import Failure
 from seqcli.text.subword.sentencepiece_model import Normalization
 
 META = "\u2581"  # stands for a blank
+CODES = 0x110000
 BLANKS = re.compile("  +")
 KEEP = 1 << 16  # what is remembered at most
 LONG = 1 << 10  # characters of a rule at most
+SEVERAL = 8  # texts for which it pays to look at all of them at once
+SAME, OTHER = 1, 2  # what a character becomes by itself
 
 
 class Normalizer:
@@ -37,7 +39,8 @@ class Normalizer:
         self.symbol = re.compile("|".join(map(re.escape, self.symbols)) or "(?!)")
         self.trie = Charsmap(spec.charsmap) if spec.charsmap else None
         self.table: dict[int, str] = Table(self.trie) if self.trie else {}
-        self.safe: set[tuple[str, str]] = set()  # pairs of characters with which no rule begins
+        self.begun: dict[str, int] = {}  # the state of the rules after a character
+        self.pairs: dict[tuple[str, str], bool] = {}  # whether a rule begins with two characters
 
     @cached_property
     def ascii(self) -> dict[int, str] | None:
@@ -59,12 +62,16 @@ class Normalizer:
         if not text:
             return ""
         changed = self.changed(text)
-        if changed is None:
+        if changed is None or (self.suffix and not changed.strip(" ")):
             return self.traced(text)[0]
+        return self.cleared(changed)
+
+    def cleared(self, changed: str) -> str:
+        """A line under the rules with its blanks cleared up."""
         if self.spec.remove_extra_whitespaces:
             changed = changed.lstrip(" ")
             if not changed:
-                return self.traced(text)[0] if self.suffix else ""
+                return ""
             if "  " in changed:
                 changed = BLANKS.sub(" ", changed)
         changed = self.prefix + changed.replace(" ", self.blank)
@@ -83,6 +90,66 @@ class Normalizer:
         if self.suffix or (changed := self.changed(chunk)) is None:
             return None  # nothing but blanks: the end of the line
         return "" if self.spec.remove_extra_whitespaces else changed.replace(" ", self.blank)
+
+    def begin(self, chunk: str) -> str | None:
+        """What is not blank at a line's beginning, with others after it; None if they decide."""
+        text = self.normalized(chunk + " .").removesuffix(".")
+        return text[:-1] if text[-2:-1] not in ("", self.blank) and text[-1] == self.blank else None
+
+    def insides(self, chunks: Sequence[str]) -> list[str | None]:
+        """`inside` of many."""
+        blank, inside = self.blank, self.inside
+        return [blank + chunk[1:] if same else inside(chunk) for chunk, same in zip(chunks, self.plain(chunks), strict=True)]
+
+    def lines(self, texts: Sequence[str]) -> list[str]:
+        """`normalized` of many."""
+        if len(texts) < SEVERAL or self.suffix:
+            return list(map(self.normalized, texts))
+        joined = Joined(texts)
+        same = zip(texts, joined.without(self.others(joined.codes)), strict=True)
+        return [self.cleared(text) if text and certain else self.normalized(text) for text, certain in same]
+
+    def plain(self, chunks: Sequence[str]) -> list[bool]:
+        """Which chunks are a blank and then characters that stay as they are; not all of them if there are rules of some kinds."""
+        if not chunks:
+            return []
+        joined = Joined(chunks)
+        others = self.others(joined.codes)
+        blanks = joined.codes == ord(" ")
+        blanks[joined.starts] ^= True
+        others |= blanks | (joined.codes == ord(META))
+        others[joined.starts[joined.sizes < 2]] = True
+        return joined.without(others)
+
+    def others(self, codes: IntArray) -> BoolArray:
+        """Characters that may become something else, by themselves or with the next; NUL stands between texts."""
+        if self.symbols or self.ascii is None:
+            return np.ones(len(codes), dtype=np.bool_)
+        others: BoolArray = self.kinds_of(codes) == OTHER
+        high = codes > 127
+        at = np.flatnonzero((high[:-1] | high[1:]) & (codes[:-1] > 0) & (codes[1:] > 0))
+        if len(at) and self.trie:
+            pairs, which = np.unique(codes[at] << 32 | codes[at + 1], return_inverse=True)
+            begins = [self.begins_rule(chr(pair >> 32), chr(pair & 0xFFFFFFFF)) for pair in pairs.tolist()]
+            others[at] |= np.array(begins)[which]
+        return others
+
+    def kinds_of(self, codes: IntArray) -> AnyArray:
+        """What is known about each character by itself."""
+        kinds: AnyArray = self.kinds.take(codes)
+        if not kinds.all():
+            for code in np.unique(codes[kinds == 0]).tolist():
+                given = self.table[code] if self.trie else chr(code)
+                self.kinds[code] = SAME if given == chr(code) else OTHER
+            kinds = self.kinds.take(codes)
+        return kinds
+
+    @cached_property
+    def kinds(self) -> AnyArray:
+        """What is known about characters by themselves, by their codes; 0 is nothing."""
+        kinds = np.zeros(CODES, dtype=np.uint8)
+        kinds[0] = SAME
+        return kinds
 
     def changed(self, text: str) -> str | None:
         """The text under the rules, with its blanks as they are; None where that is not enough to clear them up."""
@@ -103,13 +170,22 @@ class Normalizer:
         """Whether no rule takes two or more characters of the text."""
         if self.trie is None:
             return True
-        new = set(pairwise(text)) - self.safe
-        if any(self.trie.follow(self.trie.follow(self.trie.root, a), b) >= 0 for a, b in new):
+        return not any(map(self.begins_rule, text, text[1:]))
+
+    def begins_rule(self, first: str, second: str) -> bool:
+        """Whether a rule begins with two characters."""
+        if self.trie is None:
             return False
-        if len(self.safe) > KEEP:
-            self.safe.clear()
-        self.safe |= new
-        return True
+        found = self.pairs.get((first, second))
+        if found is None:
+            if len(self.pairs) > KEEP:
+                self.pairs.clear()
+                self.begun.clear()
+            if first not in self.begun:
+                self.begun[first] = self.trie.follow(self.trie.root, first)
+            state = self.begun[first]
+            found = self.pairs[first, second] = state >= 0 and self.trie.follow(state, second) >= 0
+        return found
 
     def steps(self, text: str) -> list[tuple[str, int]]:
         """The rules from left to right: what each gives, and how many characters it takes."""
@@ -147,6 +223,21 @@ class Normalizer:
         found += self.suffix
         origins += [at] * (len(self.suffix) + 1)
         return "".join(found), origins
+
+
+class Joined:
+    """Texts end to end with NUL after each."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        joined = "\0".join([*texts, ""]).encode("utf-32-le", "surrogatepass")
+        self.codes: IntArray = np.frombuffer(joined, dtype="<u4").astype(np.int64)
+        self.sizes: IntArray = np.fromiter(map(len, texts), np.int64, len(texts))
+        self.starts: IntArray = np.cumsum(self.sizes + 1) - self.sizes - 1
+
+    def without(self, flags: BoolArray) -> list[bool]:
+        """Which texts have no character with a flag."""
+        found: list[bool] = (~np.logical_or.reduceat(flags, self.starts)).tolist()
+        return found
 
 
 class Charsmap:

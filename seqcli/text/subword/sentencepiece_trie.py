@@ -10,7 +10,6 @@ import numpy as np
 from seqcli.data.examples import AnyArray, IntArray
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
-EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 CHARACTER = 21  # bits of a code point
 CODES = 0x110000
 
@@ -68,38 +67,49 @@ class Trie:
             keys.append(unique)
         self.id = np.full(count, -1, dtype=np.int64)  # of the piece that ends in a state
         self.id[state] = ids
+        sizes = [len(each) for each in keys]
+        self.length: IntArray = np.append(0, np.repeat(np.arange(1, 1 + len(sizes)), sizes))  # of what leads to a state
+        self.singles = sum(sizes[:1])  # states after one character: they are the first
         self.first = np.zeros(CODES, dtype=np.int32)  # the state after one character
-        self.first[keys[0]] = np.arange(1, 1 + len(keys[0]))
-        rest = np.concatenate([np.zeros(0, dtype=np.int64), *keys[1:]]).astype(np.uint64)
-        self.shift = np.uint64(64 - max(4, (4 * len(rest)).bit_length()))
-        self.keys, self.states = self.table(rest, np.arange(count - len(rest), count))
+        self.first[keys[0] if keys else []] = np.arange(1, 1 + self.singles)
+        self.keys: IntArray = np.concatenate([np.full(1 + self.singles, -1), *keys[1:]])  # the step that leads to a state
+        self.shift = np.uint64(64 - max(4, (4 * (count - self.singles)).bit_length()))
+        self.inner = np.zeros(count, dtype=np.bool_)  # states with states after them
+        self.inner[self.keys[1 + self.singles :] >> CHARACTER] = True
+        self.slots = self.table(np.arange(1 + self.singles, count))
 
-    def table(self, keys: AnyArray, states: IntArray) -> tuple[AnyArray, AnyArray]:
-        """The steps, each at its hash or, where that is taken, at the next free place."""
+    def table(self, states: IntArray) -> AnyArray:
+        """States by the hash of the step to them or, where that is taken, at the next free place; 0 where there is none."""
         size = 1 << (64 - int(self.shift))
-        taken, values = np.full(size, EMPTY, dtype=np.uint64), np.zeros(size, dtype=np.int64)
-        owner = np.zeros(size, dtype=np.int64)
-        waiting = np.arange(len(keys))
-        place = (keys * MIX >> self.shift).astype(np.int64)
-        while len(waiting):
-            owner[place] = waiting
-            wins = (taken[place] == EMPTY) & (owner[place] == waiting)
-            taken[place[wins]], values[place[wins]] = keys[waiting[wins]], states[waiting[wins]]
-            waiting, place = waiting[~wins], (place[~wins] + 1) & (size - 1)
-        return taken, values
+        slots = np.zeros(size, dtype=np.int32)
+        place = self.home(self.keys[states])
+        while len(states):
+            free = slots[place] == 0
+            slots[place[free]] = states[free]
+            left = slots[place] != states
+            states, place = states[left], (place[left] + 1) & (size - 1)
+        return slots
 
-    def step(self, state: IntArray, codes: IntArray) -> IntArray:
-        """Where characters lead from states; 0 if nowhere."""
-        keys = (state << CHARACTER | codes).astype(np.uint64)
-        place = (keys * MIX >> self.shift).astype(np.int64)
-        found = self.keys[place]
-        to: IntArray = np.where(found == keys, self.states[place], 0)
-        again = np.flatnonzero((found != keys) & (found != EMPTY))
+    def home(self, keys: IntArray) -> IntArray:
+        """Where the search for each step begins."""
+        place = keys.view(np.uint64) * MIX
+        place >>= self.shift
+        found: IntArray = place.view(np.int64)
+        return found
+
+    def step(self, keys: IntArray) -> IntArray:
+        """Where steps (a state and a character's code in one number) lead; 0 if nowhere."""
+        place = self.home(keys)
+        to: IntArray = self.slots.take(place).astype(np.int64)
+        right = self.keys.take(to) == keys
+        again = np.flatnonzero(~right & (to != 0))
+        to *= right
         while len(again):
-            place[again] = (place[again] + 1) & (len(self.keys) - 1)
-            found = self.keys[place[again]]
-            to[again] = np.where(found == keys[again], self.states[place[again]], 0)
-            again = again[(found != keys[again]) & (found != EMPTY)]
+            place[again] = (place[again] + 1) & (len(self.slots) - 1)
+            found = self.slots[place[again]].astype(np.int64)
+            right = self.keys[found] == keys[again]
+            to[again[right]] = found[right]
+            again = again[~right & (found != 0)]
         return to
 
     def matches(self, texts: Texts) -> Matches:
@@ -114,9 +124,9 @@ class Trie:
             ids = self.id[state]
             hits = ids >= 0
             found.append((at[hits], np.full(int(hits.sum()), length), ids[hits]))
-            inside = at + length < ends[at]
+            inside = np.flatnonzero((at + length < ends[at]) & self.inner[state])
             at, state = at[inside], state[inside]
             if not len(at):
                 break
-            state = self.step(state, texts.codes[at + length])
+            state = self.step(state << CHARACTER | texts.codes[at + length])
         return Matches(*(np.concatenate(part) for part in zip(*found, strict=True)))

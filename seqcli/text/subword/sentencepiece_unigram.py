@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
-from seqcli.data.examples import AnyArray, BoolArray, IntArray
+from seqcli.data.examples import AnyArray
+from seqcli.text.subword.sentencepiece_dense import MOST, Cut, Dense
 from seqcli.text.subword.sentencepiece_lattice import BEYOND, LARGEST, best_paths, close, lattice
 from seqcli.text.subword.sentencepiece_model import Model, Type
 from seqcli.text.subword.sentencepiece_trie import Texts, Trie
 
 PENALTY = np.float32(10)  # the unknown is so much worse than the worst piece
 TOGETHER = 1 << 17  # characters at once
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cut:
-    """How C texts were cut."""
-
-    ids: IntArray  # (P,)
-    counts: IntArray  # (C,) pieces of each
-    close: BoolArray  # (C,) whether rounding may change it
-
-    def rows(self) -> list[list[int]]:
-        """The ids of each text."""
-        flat = self.ids.tolist()
-        ends = np.cumsum(self.counts).tolist()
-        return [flat[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+FEW = 1 << 11  # short texts at once: all arrays about them fit the processor's cache
 
 
 class Unigram:
@@ -56,8 +44,31 @@ class Unigram:
             found += Cut(paths.ids, paths.counts, np.zeros(0, dtype=bool)).rows()
         return found
 
-    def inside(self, texts: Sequence[str]) -> Cut:
-        """The same of texts that stand inside a line, with a mark where rounding may decide."""
+    @cached_property
+    def dense(self) -> Dense:
+        """The same for many short texts."""
+        return Dense(self.trie, self.scores, self.unknown)
+
+    def inside(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
+        """The ids of texts that stand inside a line, and where rounding may give others."""
+        rows: list[list[int]] = []
+        marks: list[bool] = []
+        if not any(texts):
+            return [[] for _ in texts], [False] * len(texts)
+        short = [text for text in texts if len(text) <= MOST]
+        for begin in range(0, len(short), FEW):
+            cut = self.dense(short[begin : begin + FEW])
+            rows += cut.rows()
+            marks += cut.close.tolist()
+        if len(short) == len(texts):
+            return rows, marks
+        long = self.long([text for text in texts if len(text) > MOST])
+        both = iter(zip(rows, marks, strict=True)), iter(zip(long.rows(), long.close.tolist(), strict=True))
+        found = [next(both[len(text) > MOST]) for text in texts]
+        return [ids for ids, _ in found], [mark for _, mark in found]
+
+    def long(self, texts: Sequence[str]) -> Cut:
+        """The same for texts of any length."""
         parts: list[Cut] = []
         scores = self.scores.astype(np.float64)
         for batch in batches(texts):
@@ -71,11 +82,15 @@ class Unigram:
             np.concatenate([np.zeros(0, dtype=bool), *(part.close for part in parts)]),
         )
 
-    def from_sum(self, text: str, total: np.float32) -> list[int]:
-        """The ids of a text that stands where the scores so far have this sum."""
-        some = lattice(self.trie, self.unknown, Texts.of([text]))
-        ids: list[int] = best_paths(some, self.scores, total).ids.tolist()
-        return ids
+    def from_sums(self, texts: Sequence[str], totals: Sequence[np.float32]) -> list[list[int]]:
+        """The ids of texts that stand where the scores so far have these sums."""
+        found: list[list[int]] = []
+        sums = iter(totals)
+        for batch in batches(texts):
+            some = lattice(self.trie, self.unknown, Texts.of(batch))
+            paths = best_paths(some, self.scores, np.array(list(islice(sums, len(batch)))))
+            found += Cut(paths.ids, paths.counts, np.zeros(0, dtype=bool)).rows()
+        return found
 
     def total(self, ids: Sequence[int]) -> np.float32 | None:
         """The sum of scores from the beginning of a line, in 32-bit floats from left to right; None where it is brought back to 0."""

@@ -132,9 +132,8 @@ class Tally:
 
     def beginnings(self, chunks: Sequence[str]) -> list[Sequence[int] | None]:
         """The ids of chunks that begin a line; None for those to which it matters whether others come after them."""
-        found = self.tokenizer.encode(chunks)
-        with_others = getattr(self.tokenizer, "encode_begin", lambda _: found)(chunks)
-        return [ids if ids == other else None for ids, other in zip(found, with_others, strict=True)]
+        both = zip(self.tokenizer.encode(chunks), self.tokenizer.encode_begin(chunks), strict=True)
+        return [ids if ids == other else None for ids, other in both]
 
     def count(self, chunk: str, ids: Sequence[int]) -> Count | None:
         """What is counted of a chunk; None if it has white space inside, such as a tabulator."""

@@ -46,6 +46,12 @@ class Subword(Protocol):
         None for a chunk that depends on its neighbours: a line with one of these has to be encoded whole.
         """
 
+    def encode_begin(self, chunks: Sequence[str]) -> Sequence[list[int] | None]:
+        """The ids of chunks that begin a line and have others after them; None as above.
+
+        `encode` may give others for a chunk that is all of a line, since then its end is the line's.
+        """
+
     def pieces(self, text: str) -> list[Piece]:
         """One line with offsets."""
 

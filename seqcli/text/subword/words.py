@@ -27,7 +27,8 @@ GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|
 BERT = r"\t|[!-/:-@\[-`{-~]|[^ \t!-/:-@\[-`{-~]+"
 PROPERTY = re.compile(r"\\p\{(\w+)\}")
 PARTS = re.compile(r"(?:\[\^?(?:\\[pP]\{\w+\}|\\.|[^\]\\])+\]|\\[pP]\{\w+\}|\\.|.)", re.DOTALL)  # sets, properties, escapes
-CLASSES = {"L": "A-Za-z", "N": "0-9", "M": "\x80", "Cc": "\x00-\x1f\x7f"}  # as far as ASCII goes; \x80 never occurs
+# As far as ASCII goes, and a control character that no text here has for all else of the kind.
+CLASSES = {"L": "A-Za-z\x81", "N": "0-9\x82", "M": "\x80", "Cc": "\x00-\x1f\x7f"}
 
 
 class Words:
@@ -44,15 +45,15 @@ class Words:
         self.known: dict[str, list[int]] = {}
 
     @staticmethod
-    def ascii(pattern: str) -> re.Pattern[str]:
-        """A pattern of the package as Python's, for ASCII; what has no counterpart is an error of `re`."""
+    def ascii(pattern: str, group: bool = False) -> re.Pattern[str]:
+        """A pattern of the package as Python's, for ASCII, all of it a group or not; what has no counterpart is an error of `re`."""
         found = []
         for part in PARTS.findall(pattern):
             if part[0] == "[" and ("&&" in part or "[" in part[1:].replace("\\[", "")):
                 raise re.error("a set of another form")
             inner = PROPERTY.sub(lambda name: CLASSES.get(name[1], r"\p"), part)
             found.append(f"[{inner}]" if PROPERTY.fullmatch(part) else inner)
-        return re.compile("".join(found), re.ASCII)
+        return re.compile(f"({''.join(found)})" if group else "".join(found), re.ASCII)
 
     def __call__(self, chunks: Sequence[str]) -> list[Sequence[int] | None]:
         """See `Subword.encode_inside`."""

@@ -6,6 +6,7 @@ from seqcli.data.blocks import Block
 from seqcli.text.subword import shown
 from seqcli.text.subword.engine import Engine, parts
 from seqcli.text.subword.shown import Job, Texts, results
+from tests.text.subword.test_library import SEPARABLE, N, bpe, of, split
 from tests.text.subword.toys import KINDS, LINES, Awkward, library
 
 WORDS = st.sampled_from(
@@ -13,6 +14,7 @@ WORDS = st.sampled_from(
 )
 ODD = st.lists(st.one_of(WORDS, st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=9)), max_size=9)
 TEXTS = st.lists(ODD.map("".join), max_size=9)
+OTHERS = {**SEPARABLE, "blanks of letters": lambda: of(bpe(), split(r"\s+|\S+"), N.Replace("b", " "))}
 AWKWARD = st.lists(st.text("ab  xqz", max_size=12), max_size=12)
 
 
@@ -66,6 +68,15 @@ def test_chunks_that_depend_on_their_neighbours(lines):
         assert engine(joined(lines)) == expected(tokenizer, lines)
     tokenizer.separable = False
     assert Engine(tokenizer, Texts(tokenizer, ids=True).__getitem__, 4, 4)(joined(lines)) == expected(tokenizer, lines)
+
+
+@pytest.mark.parametrize("name", ["llama", "special, llama", "blanks of letters"])
+def test_chunks_that_change_what_follows(name):
+    tokenizer = OTHERS[name]()
+    assert tokenizer.separable
+    engine = Engine(tokenizer, Texts(tokenizer, ids=True).__getitem__, bits=10, units=1 << 10)
+    lines = ["a▁ x", "a▁ b a", "ab x", " ab  x", "▁ ▁", "a b", "a <s> a", "<s> a", "x a<m> ", "a<s>"]
+    assert engine(joined(lines)) == expected(tokenizer, lines)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -36,6 +36,10 @@ def bpe(**options):
     return models.BPE(pieces, merges, unk_token="?", **options)
 
 
+def llama():
+    return models.BPE(LLAMA, LLAMA_MERGES, unk_token="?")
+
+
 def unigram():
     return models.Unigram([("?", 0.0), *((piece, -1.0 - i / 7) for i, piece in enumerate([*VOCABULARY[1:], *JOINED]))], 0, False)
 
@@ -46,6 +50,9 @@ def wordpiece():
 
 def words():
     return models.WordLevel({piece: i for i, piece in enumerate([*VOCABULARY, *JOINED])}, unk_token="?")
+
+
+SPECIAL = [AddedToken("<s>", special=True, normalized=False), AddedToken("<m>", normalized=False, lstrip=True)]
 
 
 def of(model, pre_tokenizer=None, normalizer=None, added=()):
@@ -107,7 +114,12 @@ SEPARABLE: dict[str, Callable[[], Library]] = {
     "added": lambda: of(unigram(), P.Metaspace(), added=["<s>", AddedToken("<m>", lstrip=True), AddedToken("xy", single_word=True)]),
     "added, first": lambda: of(bpe(), P.Metaspace(prepend_scheme="first"), N.Lowercase(), ["<s>", AddedToken("<M>", normalized=True)]),
     "added, prepend": lambda: of(bpe(), split(r" ?[^ ]+| +"), N.Prepend(" "), ["<s>", AddedToken("<m>", normalized=True)]),
-    "llama": lambda: of(models.BPE(LLAMA, LLAMA_MERGES, unk_token="?"), None, N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")])),
+    "special, prepend": lambda: of(bpe(), split(r" ?[^ ]+| +"), N.Prepend(" "), SPECIAL),
+    "special, metaspace": lambda: of(unigram(), P.Metaspace(), None, SPECIAL),
+    "special, prepend, metaspace": lambda: of(unigram(), P.Metaspace(), N.Sequence([N.NFC(), N.Prepend("▁")]), SPECIAL),
+    "special, byte level": lambda: of(bpe(), P.ByteLevel(), N.Prepend("x"), SPECIAL),
+    "special, llama": lambda: of(llama(), None, N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")]), SPECIAL),
+    "llama": lambda: of(llama(), None, N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")])),
 }
 
 
@@ -134,6 +146,13 @@ def test_what_is_separable_may_be_cut(name, line):
     found = joined(library, line)
     if found is not None:
         assert found == library.encode([line])[0], parts(line)
+
+
+def test_a_text_begins_anew_after_a_special_token():
+    library = SEPARABLE["special, llama"]()
+    assert library.encode_inside([" a", " <s>", " x<m>x", " <"]) == [[6], None, None, [1, 0]]
+    assert library.encode_begin(["a", "<s>", "a▁", "x<m>x"]) == [[6], None, None, None]
+    assert SEPARABLE["special, metaspace"]().encode_inside([" <s>"]) != [None]
 
 
 def test_plain_words_are_never_open():

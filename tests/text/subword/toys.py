@@ -72,6 +72,9 @@ class Awkward:
     def encode_inside(self, chunks: Sequence[str]) -> list[list[int] | None]:
         return [None if "q" in chunk or "z" in chunk else self.numbers(chunk) for chunk in chunks]
 
+    def encode_begin(self, chunks: Sequence[str]) -> Sequence[list[int] | None]:
+        return [None if ids is None else self.line(chunk) for ids, chunk in zip(self.encode_inside(chunks), chunks, strict=True)]
+
     def line(self, text: str) -> list[int]:
         body = text.rstrip(" ")
         ids = self.numbers(body)
