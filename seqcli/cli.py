@@ -23,9 +23,10 @@ INTERRUPTED = 130
 VERBS = {
     "tag": "Tag text: a part of speech, or another label, for every word.",
     "tokenize": "Cut text into pieces: subwords, characters or words.",
+    "embed": "Turn words or lines into vectors; ask them questions.",
     "train": "Train a model on your own data.",
     "score": "Score translations, tags or values beside a reference, or a text by a model.",
-    "models": "List the shipped models, or show one's card.",
+    "models": "List the shipped models, show one's card, import or export word vectors.",
 }
 STYLE: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
 
