@@ -31,8 +31,8 @@ def list_models(json: Annotated[bool, typer.Option("--json", help="One JSON obje
         sys.stdout.write("".join(dumps(row, ensure_ascii=False) + "\n" for row in rows))
         return
     for row in rows:
-        scores = ", ".join(f"{name} {value}" for name, value in row["scores"].items())
-        sys.stdout.write(f"{row['name']:<10} {row['model']:<6} {row['bytes'] / 1e6:5.1f} MB  {row['licence']:<14} {scores}\n")
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in row["scores"].items())
+        sys.stdout.write(f"{row['name']:<11} {row['model']:<9} {row['bytes'] / 1e6:5.1f} MB  {row['licence']:<14} {scores}\n")
 
 
 @models.command()
