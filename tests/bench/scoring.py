@@ -60,6 +60,7 @@ def main() -> None:
         ("the same with stemmer", 3, "rouge", ["--stem"], script(ROUGE, middle, "stem")),
         ("WER, 30,000; jiwer", 5, "wer", [], script(JIWER, middle)),
         ("WER, 30,000; rapidfuzz", 5, "wer", [], script(RAPIDFUZZ, middle)),
+        ("WER, 1,000,000; jiwer", 1, "wer", [], script(JIWER, large)),
         ("BLEU, 1,000,000", 1, "bleu", [], sacrebleu(large, "bleu")),
     ]
 
@@ -73,6 +74,8 @@ def main() -> None:
     )
     seconds, megabytes = run_once([SEQ, "score", *large, "--metric", "bleu", "--paired", "bs"])
     print(f"\nPaired bootstrap of two systems over 1,000,000 segments: {seconds:.1f} s, {megabytes:.0f} MB")
+    least = median(run_once([sys.executable, "-c", "import typer, numpy"])[0] for _ in range(9))
+    print(f"`python -c 'import typer, numpy'`, without which no command here starts: {least:.2f} s")
 
 
 def sacrebleu(files: Sequence[str], metric: str, *flags: str) -> list[str]:

@@ -53,10 +53,26 @@ WRITE = """
 for batch in batches():
     sys.stdout.writelines(" ".join(map(str, ids)) + "\\n" for ids in encode(batch))
 """
+TRAIN = """
+import gzip, sys
+from tokenizers import Tokenizer, models, trainers
+like, method, target, *files = sys.argv[1:]
+like = Tokenizer.from_file(like)
+letters = [f"<0x{byte:02X}>" for byte in range(256)]
+if method == "bpe":
+    made = Tokenizer(models.BPE(byte_fallback=True))
+    trainer = trainers.BpeTrainer(vocab_size=8000, special_tokens=letters, show_progress=False)
+else:
+    made = Tokenizer(models.Unigram())
+    trainer = trainers.UnigramTrainer(vocab_size=8000, special_tokens=["<unk>", *letters], unk_token="<unk>", show_progress=False)
+made.normalizer, made.pre_tokenizer = like.normalizer, like.pre_tokenizer
+made.train_from_iterator((line.rstrip("\\n") for file in files for line in gzip.open(file, "rt", newline="\\n")), trainer)
+made.save(target)
+"""
 
 
 def main() -> None:
-    """All rows, then memory and cold start."""
+    """All rows, then memory, cold start and training."""
     large, small = text(SIZE), text(SIZE // 10)
     header = ["", "seq", "peer", "ratio", "largest process: seq", "peer"]
     title = f"`seq tokenize --ids`, {large.stat().st_size / 1e6:.0f} MB with {distinct(large):,} distinct chunks; the same ids"
@@ -69,6 +85,20 @@ def main() -> None:
     start = commands(21, {"seq": default, "peer": [sys.executable, "-c", "import typer, tokenizers"]}, b"hi\n")
     ratio = start["seq"].seconds / start["peer"].seconds
     print(f"\nCold start: {start['seq'].seconds:.3f} s / {start['peer'].seconds:.3f} s = {ratio:.2f} ×")
+    training()
+
+
+def training() -> None:
+    """8,000 pieces from Multi30k's English and German, against the library called directly with the same pre-tokenizer."""
+    files = [str(DATA / "multi30k" / name) for name in ("train.en.gz", "train.de.gz")]
+    for method in ("bpe", "unigram"):
+        folder = WORK / f"{method}.8000"
+        ours = [SEQ, "train", method, *(word for file in files for word in ("--train", file)), "-o", str(folder), "--force", "-q"]
+        run_once(ours)
+        theirs = [sys.executable, "-c", TRAIN, str(folder / "tokenizer.json"), method, str(WORK / "theirs.json"), *files]
+        costs = [(run_once(ours)[0], run_once(theirs)[0]) for _ in range(5)]
+        mine, peer = (median(column) for column in zip(*costs, strict=True))
+        print(f"\nTraining {method}: {mine:.2f} s / {peer:.2f} s = {mine / peer:.2f} ×")
 
 
 def rows(large: Path, small: Path) -> Iterator[list[str]]:

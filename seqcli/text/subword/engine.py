@@ -15,6 +15,7 @@ from seqcli.data.examples import AnyArray, BoolArray, IntArray
 from seqcli.text.subword.chunks import LONGEST, Chunks, Table
 from seqcli.text.subword.tokenizer import Subword
 from seqcli.text.subword.words import Inside, inside
+from seqcli.workers import keep_memory
 
 BATCH = 1 << 18  # bytes of text at a time: all arrays about them fit the processor's cache
 BITS = 20  # of a slot's number in the table
@@ -22,7 +23,6 @@ UNITS = 1 << 21  # of eight bytes, for all outputs
 FILLER = 0xFF  # fills units; no byte of UTF-8 is like it
 SHIFT, MOST = 16, (1 << 16) - 1  # bits of an output that say how many units it has, and the most they can say
 WHOLE = -2  # in place of an output: lines with this chunk are tokenized whole
-ANEW = 31 << 20
 
 
 class Outputs:
@@ -66,7 +66,7 @@ class Engine:
     def __init__(
         self, tokenizer: Subword, text: Callable[[int], bytes], bits: int = BITS, units: int = UNITS, batch: int = BATCH
     ) -> None:
-        np.empty(ANEW, dtype=np.uint8)  # once freed, the C library keeps the memory of smaller arrays instead of handing it back
+        keep_memory()
         self.tokenizer = tokenizer
         self.text = text
         self.inside = inside(tokenizer)

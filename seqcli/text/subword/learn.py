@@ -137,6 +137,9 @@ def begun(text: str) -> list[str]:
     >>> begun("a\n\n b\n")
     ['', ' a', '', '  b']
     """
+    flat = text.strip("\n").replace("\n", " ")
+    if flat.isprintable() and "  " not in flat and flat == flat.strip(" ") != "":  # single blanks alone: nothing to be careful about
+        return (" " + flat).replace(" ", "\n ")[1:].split("\n")
     text = (re.sub(r"\n\n+", "\n", text) if "\n\n" in text else text).strip("\n")
     return before_blanks(" " + text.replace("\n", "\n ")) if text else []
 

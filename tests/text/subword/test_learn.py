@@ -19,6 +19,7 @@ from seqcli.models import registry
 from seqcli.text.subword import learn
 from seqcli.text.subword.library import Library
 from tests.conftest import ENVIRONMENT, ROOT
+from tests.text.subword.test_library import joined
 
 TEXT = (
     "The cat sat on the mat, and the dog saw the cat.\n"
@@ -118,8 +119,6 @@ def test_nothing_is_lost(variant, line):
 
 
 def check_chunks(tokenizer, line):
-    from tests.text.subword.test_library import joined
-
     found = joined(tokenizer, line)
     assert found is None or found == tokenizer.encode([line])[0]
 
@@ -346,3 +345,10 @@ def test_multi30k_twice(kind):
     found = [module.train(files, module.Recipe(), lambda line: None).tokenizer for _ in range(2)]
     assert found[0] == found[1]
     assert len(Library.of(found[0]).vocabulary) == 8000
+
+
+@given(st.text("ab ü\t\n\xa0\x00", max_size=12) | st.from_regex(r"\A(?:[ab]+(?: [abü]+)*\n){0,3}\Z"))
+def test_lines_begin_with_a_blank(text):
+    """Cut the careful way or the quick one."""
+    lines = [" " + line for line in text.split("\n") if line]
+    assert [chunk for chunk in learn.begun(text) if chunk] == [chunk for line in lines for chunk in learn.before_blanks(line) if chunk]
