@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,9 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_data"
 QUICK = ("--set", "epochs=3", "--set", "batch=4", "--set", "rate=0.1")  # a CRF in a second
 SEQ = (sys.executable, "-m", "seqcli")
+for number in (signal.SIGINT, signal.SIGHUP):  # a shell's background has them ignored, and so would the programs that we start
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side; and the same thread count is the same model
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 
