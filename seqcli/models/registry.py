@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 TAGGERS = ("rules", "hmm", "crf")
 TOKENIZERS = ("bpe", "byte-bpe", "unigram", "wordpiece", "char", "word")
-MODELS = (*TAGGERS, "clusters", *TOKENIZERS)
+VECTORS = ("skipgram", "cbow", "fasttext", "glove", "onehot")
+MODELS = (*TAGGERS, "clusters", *TOKENIZERS, *VECTORS)
 
 
 def module(name: str) -> ModuleType:

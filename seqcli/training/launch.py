@@ -29,6 +29,7 @@ def train(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> No
     """
     folder.check_free(output, force)
     kinds = dict.fromkeys(registry.TAGGERS, train_tagger) | dict.fromkeys(registry.TOKENIZERS, train_tokenizer)
+    kinds |= dict.fromkeys(registry.VECTORS, train_vectors)
     kinds.get(run.model, train_clusters)(run, hyper, output, force, report)
     report(f"wrote {output}")
 
@@ -80,6 +81,22 @@ def train_tokenizer(run: Run, hyper: Any, output: Path, force: bool, report: Rep
     config = describe(run, "tokenization", hyper, scores, size) | {"parameters": parameters}
     card = write_card(run, output.name, config)
     folder.write(output, config, {}, {folder.CARD: card, "tokenizer.json": found.tokenizer}, force)
+
+
+def train_vectors(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+    """Word vectors from text, asked what the held-out questions ask."""
+    from seqcli.data.vectors import Vectors
+    from seqcli.tasks.vectors.evaluation import Analogies, evaluate
+
+    found = registry.module(run.model).train(run.train, hyper, report)
+    scores: dict[str, float] = {}
+    for name, file in (("dev", run.dev), ("test", run.test)):
+        if file:
+            asked = evaluate(Vectors.of(found.vocabulary.words, found.vectors), Path(file))
+            scores |= {f"{name} {Path(file).name}": round(asked.score if isinstance(asked, Analogies) else 100 * asked.score, 2)}
+    config = describe(run, "vectors", hyper, scores, {"words": found.words, "types": len(found.vocabulary)})
+    config |= {"parameters": found.config()}
+    folder.write(output, config, found.tensors(), {folder.CARD: write_card(run, output.name, config)}, force)
 
 
 def sentences(run: Run) -> Iterator[Sequence[str]]:

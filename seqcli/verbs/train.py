@@ -30,12 +30,14 @@ def train(
 ) -> None:
     """Train a model on your own data.
 
-    A tagger learns from CoNLL-U, or one `token<TAB>tag` a line with a blank line after each sentence; a tokenizer from plain text.
+    A tagger learns from CoNLL-U, or one `token<TAB>tag` a line with a blank line after each sentence; a tokenizer or word
+    vectors from plain text.
 
     \b
         seq train crf --train train.conllu --dev dev.conllu -o my-model
         seq train hmm --train train.tsv -o my-hmm --set order=1
         seq train bpe --train notes.en --train notes.de -o my-bpe --set vocab_size=8000
+        seq train skipgram --train corpus.txt -o my-vectors --set lowercase=true
         seq train en-pos.toml -o my-en-pos
     """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
     from seqcli.training import recipe

@@ -1,0 +1,61 @@
+"""GloVe word vectors: their products are the logarithms of how often words stand near each other (Pennington et al. 2014)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqcli.errors import UsageFailure
+from seqcli.models.vectors import learn
+from seqcli.models.vectors.loop import Progress
+from seqcli.models.vectors.settings import Text
+
+
+@dataclass(frozen=True)
+class Recipe(Text):
+    """Hyper-parameters of `seq train glove`."""
+
+    dimensions: int = 100
+    window: int = 10  # words to each side; one at distance d counts 1 / d
+    epochs: int = 15
+    rate: float = 0.05  # of AdaGrad
+    x_max: float = 10.0  # pairs that occur more often weigh no more
+    power: float = 0.75  # by which rarer pairs weigh less
+    batch: int = 4096  # pairs between two updates
+    threads: int = 2
+    seed: int = 1
+
+
+def train(
+    files: Sequence[str],
+    recipe: Recipe,
+    report: learn.Report,
+    keep: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> learn.Learned:
+    """Learn vectors from text, a sentence or paragraph a line; state is kept in the folder `keep`, from which `resume` goes on.
+
+    Raises:
+        UsageFailure: a setting that makes no sense.
+        Failure: the text cannot be read, or its vocabulary is empty.
+    """
+    from seqcli.models.vectors.cooccurrence import count
+    from seqcli.models.vectors.glove import Fit, Glove
+
+    for name in ("dimensions", "window", "epochs", "batch", "threads", "x_max"):
+        if getattr(recipe, name) <= 0:
+            raise UsageFailure(f"{name}={getattr(recipe, name)}: expected a number above 0")
+    with learn.opened(keep, recipe) as store:
+        corpus = store.corpus(files, recipe, resume)
+        size = len(corpus.vocabulary)
+        report(f"{corpus.words:,} words, {size:,} types seen {recipe.min_count} times or more")
+        counts = count(corpus.path, size, recipe.window, store.path, recipe.seed)
+        report(f"{counts.size:,} pairs of words that stand near each other")
+        names = ("dimensions", "epochs", "rate", "x_max", "power", "batch", "seed")
+        model = Glove(size, Fit(**{name: getattr(recipe, name) for name in names}))
+        first = store.restore(model.tables) if resume else 0
+        tell = progress or learn.told(report)
+        model.run(counts, corpus.words, tell, lambda turn: store.save(model.tables, turn), first, recipe.threads)
+    return learn.Learned(corpus.vocabulary, model.vectors(), corpus.words, {"lowercase": recipe.lowercase})

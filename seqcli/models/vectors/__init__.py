@@ -1,0 +1,1 @@
+"""Training of word vectors: a corpus as numbers on disk, then whole blocks of it as matrix products."""
