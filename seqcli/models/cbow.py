@@ -16,7 +16,6 @@ class Recipe(Settings):
     """Hyper-parameters of `seq train cbow`."""
 
     block: int = 1024  # words between two updates of the vectors, all threads together
-    shared: int = 16
 
 
 def train(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcli.data.examples import AnyArray
-from seqcli.models.vectors.inputs import Damping, Inputs, tiles
+from seqcli.models.vectors.inputs import EASY, Damping, Inputs, tiles
 from seqcli.models.vectors.loop import Rows, Update, tensors
 from seqcli.models.vectors.negative import shared
 from seqcli.models.vectors.settings import Settings
@@ -65,9 +65,9 @@ class BagOfWords:
         self.shared = shared(settings, settings.tile)
         self.tiles = tiles(inputs.alike(often), settings, settings.tile)
         places = self.tiles * settings.threads * settings.tile
-        inputs.damp(places * often)  # each of a window's words moves the mean by its share only
+        inputs.damp(places * often, EASY)  # each of a window's words moves the mean by its share only
         of_one_draw = settings.tile * settings.negative / self.shared
-        self.damp_y = Damping(places * (often + settings.negative * share) + of_one_draw, settings)
+        self.damp_y = Damping(places * (often + settings.negative * share) + of_one_draw, settings, EASY)
 
     def prepare(self, part: AnyArray, generator: np.random.Generator) -> list[Block]:
         """A chunk as blocks."""

@@ -73,9 +73,9 @@ class Hierarchical:
         self.tiles = tiles(2 * inputs.alike(seen / seen.sum()), settings, TILE)
         places = self.tiles * settings.threads * TILE
         nodes_a_pair = float(often @ np.diff(tree.starts)) / (settings.window + 1)
-        inputs.damp(places * often * max(1.0, nodes_a_pair))
+        inputs.damp(places * often * max(1.0, nodes_a_pair), 0.25)
         through = places * np.bincount(tree.nodes, np.repeat(often, np.diff(tree.starts)), len(nodes)).astype(np.float64)
-        self.damp_n = Damping(through, settings)
+        self.damp_n = Damping(through, settings, 0.25)
 
     def prepare(self, part: AnyArray, generator: np.random.Generator) -> list[Block]:
         """A chunk as blocks."""

@@ -15,7 +15,7 @@ from seqcli.models.vectors.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-BOUND = 2.0  # see Damping
+EASY = 1 / 32  # σ (1 - σ) where most pairs are noise, which is told apart with ease
 SAMPLE = 2_000  # rows whose length stands for all
 ALIKE = 0.25  # pairs of a step that push the same row, in the mean, in units of 1 / rate
 
@@ -23,20 +23,20 @@ ALIKE = 0.25  # pairs of a step that push the same row, in the mean, in units of
 class Damping:
     """Holds rows back that so many pairs change at once that they would overshoot.
 
-    A pair bends the log-likelihood along the other side's vector by at most |v|² / 4, so a step that adds up P pairs swings, and from
-    there grows without end, where rate · P · |v|² / 4 is more than 2.
+    A pair bends the log-likelihood along the other side's vector v by σ (1 - σ) |v|², so a step that adds up P pairs swings, and from
+    there grows without end, where rate · P · σ (1 - σ) |v|² is more than 2. At worst σ (1 - σ), the `bend`, is 1/4.
     """
 
-    def __init__(self, often: DoubleArray, settings: Settings) -> None:
+    def __init__(self, often: DoubleArray, settings: Settings, bend: float) -> None:
         import torch
 
-        self.load = torch.from_numpy((often * settings.rate / 4).astype(np.float32)[:, None]).to(settings.device)  # (V, 1)
+        self.load = torch.from_numpy((often * settings.rate * bend).astype(np.float32)[:, None]).to(settings.device)  # (V, 1)
         self.factors: Tensor | None = None
 
     def settle(self, others: Tensor) -> None:
         """Look how long the vectors of the other side are by now."""
         length = float(others[:SAMPLE].square().sum(dim=1).mean())
-        factors = BOUND / (self.load * length).clamp(min=BOUND)
+        factors = 2 / (self.load * length).clamp(min=2)
         self.factors = factors if float(factors.min()) < 1 else None
 
     def __call__(self, change: Tensor, rows: Rows) -> None:
@@ -50,8 +50,8 @@ class Inputs(Protocol):
 
     table: Tensor
 
-    def damp(self, often: DoubleArray) -> None:
-        """Be told how many pairs of each word there are in a step, in the mean, (V,)."""
+    def damp(self, often: DoubleArray, bend: float) -> None:
+        """Be told how many pairs of each word there are in a step, in the mean, (V,); see Damping."""
 
     def alike(self, share: DoubleArray) -> float:
         """How far one word moves with another, in the mean, where words are drawn with probabilities `share`, (V,)."""
@@ -76,9 +76,9 @@ class Words:
         self.table, self.settings = table, settings  # (V, D)
         self.damping: Damping | None = None
 
-    def damp(self, often: DoubleArray) -> None:
+    def damp(self, often: DoubleArray, bend: float) -> None:
         """See Inputs."""
-        self.damping = Damping(often, self.settings)
+        self.damping = Damping(often, self.settings, bend)
 
     def alike(self, share: DoubleArray) -> float:
         """See Inputs."""
@@ -126,10 +126,10 @@ class Pieces:
         self.starts, self.rows = starts, rows  # (V + 1,), (P,) the rows of each word, end to end
         self.damping: Damping | None = None
 
-    def damp(self, often: DoubleArray) -> None:
+    def damp(self, often: DoubleArray, bend: float) -> None:
         """See Inputs."""
         per_row = np.bincount(self.rows, np.repeat(often, np.diff(self.starts)), len(self.table)).astype(np.float64)
-        self.damping = Damping(per_row, self.settings)
+        self.damping = Damping(per_row, self.settings, bend)
 
     def alike(self, share: DoubleArray) -> float:
         """See Inputs."""

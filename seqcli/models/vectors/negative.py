@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcli.data.examples import AnyArray, DoubleArray
-from seqcli.models.vectors.inputs import Damping, Inputs, tiles
+from seqcli.models.vectors.inputs import EASY, Damping, Inputs, tiles
 from seqcli.models.vectors.loop import Rows, Update, tensors
 from seqcli.models.vectors.settings import Settings
 from seqcli.models.vectors.stream import Stretch
@@ -73,9 +73,9 @@ class NegativeSampling:
         with_noise = often + settings.negative * (settings.window + 1) * share
         self.tiles = tiles(inputs.alike(seen / seen.sum()), settings, settings.tile)
         places = self.tiles * settings.threads * settings.tile
-        inputs.damp(places * often * (1 + settings.negative))
+        inputs.damp(places * often * (1 + settings.negative), EASY)
         of_one_draw = settings.tile * (settings.window + 1) * settings.negative / self.shared
-        self.damp_z = Damping(places * with_noise + of_one_draw, settings)
+        self.damp_z = Damping(places * with_noise + of_one_draw, settings, EASY)
 
     def prepare(self, part: AnyArray, generator: np.random.Generator) -> list[Block]:
         """A chunk as blocks."""

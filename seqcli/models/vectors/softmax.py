@@ -44,8 +44,8 @@ class FullSoftmax:
         seen = vocabulary.counts * self.kept
         often = 2 * (settings.window + 1) * seen / seen.sum()  # pairs of a place: as their word, and against it
         self.size = tiles(2 * inputs.alike(seen / seen.sum()), settings, 1)
-        inputs.damp(self.size * settings.threads * often)
-        self.damp_y = Damping(self.size * settings.threads * often, settings)
+        inputs.damp(self.size * settings.threads * often, 0.25)
+        self.damp_y = Damping(self.size * settings.threads * often, settings, 0.25)
 
     def prepare(self, part: AnyArray, generator: np.random.Generator) -> list[Block]:
         """A chunk as blocks."""

@@ -166,7 +166,7 @@ def test_a_bag_of_pieces_moves_as_far_as_a_row():
 
 def test_what_too_many_pairs_change_is_damped():
     settings = Settings(**{**SETTINGS.__dict__, "rate": 0.5})
-    damping, others = Damping(np.array([100.0, 1.0]), settings), torch.full((5, 6), 2.0)
+    damping, others = Damping(np.array([100.0, 1.0]), settings, 0.25), torch.full((5, 6), 2.0)
     change, rows = torch.ones(3, 6), Rows.of(np.array([[1, 0, 1]]), 1, "cpu")[0]
     damping(change, rows)
     assert float(change.min()) == 1
