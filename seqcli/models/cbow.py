@@ -16,6 +16,8 @@ class Recipe(Settings):
     """Hyper-parameters of `seq train cbow`."""
 
     block: int = 1024  # words between two updates of the vectors, all threads together
+    tile: int = 64  # words that share noise words
+    shared: int = 48  # how many they share
 
 
 def train(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TAGGERS = ("rules", "hmm", "crf")
 TOKENIZERS = ("bpe", "byte-bpe", "unigram", "wordpiece", "char", "word")
 VECTORS = ("skipgram", "cbow", "fasttext", "glove", "onehot")
+RESUMABLE = VECTORS  # keep their state while they train
 MODELS = (*TAGGERS, "clusters", *TOKENIZERS, *VECTORS)
 
 

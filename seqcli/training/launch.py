@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from seqcli import __version__
 from seqcli.data import folder
 from seqcli.data.blocks import blocks
+from seqcli.errors import Failure, UsageFailure
 from seqcli.models import registry
 from seqcli.training.recipe import Run
 
@@ -19,19 +21,45 @@ if TYPE_CHECKING:
     from seqcli.models.tagger import Tagger
 
 Report = Callable[[str], None]
+STATE = "state.safetensors"  # of a training that can go on
 
 
-def train(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+def train(run: Run, hyper: Any, output: Path, force: bool, report: Report, resume: bool = False) -> None:
     """Train the model that `run` names with the hyper-parameters `hyper`, and write its folder.
 
     Raises:
-        Failure: the folder may not be written, the data cannot be read, or there is nothing to learn.
+        UsageFailure: `resume` of a model that keeps no state.
+        Failure: the folder may not be written, the data cannot be read, there is nothing to learn, or a training was cut off.
     """
     folder.check_free(output, force)
-    kinds = dict.fromkeys(registry.TAGGERS, train_tagger) | dict.fromkeys(registry.TOKENIZERS, train_tokenizer)
-    kinds |= dict.fromkeys(registry.VECTORS, train_vectors)
-    kinds.get(run.model, train_clusters)(run, hyper, output, force, report)
+    if run.model in registry.RESUMABLE:
+        train_resumable(run, hyper, output, force, report, resume)
+    elif resume:
+        raise UsageFailure(f"{run.model} trains in one go and keeps nothing to go on with", hint="train it without --resume")
+    else:
+        kinds = dict.fromkeys(registry.TAGGERS, train_tagger) | dict.fromkeys(registry.TOKENIZERS, train_tokenizer)
+        kinds.get(run.model, train_clusters)(run, hyper, output, force, report)
     report(f"wrote {output}")
+
+
+def train_resumable(run: Run, hyper: Any, output: Path, force: bool, report: Report, resume: bool) -> None:
+    """A training that keeps its state beside the model's place until it is done: OUTPUT.resume."""
+    state = output.with_name(f"{output.name}.resume")
+    if not resume and (state / STATE).exists():
+        if not force:
+            raise Failure(f"{state} holds a training that was cut off", hint="--resume goes on with it, --force begins anew")
+        shutil.rmtree(state)
+    if resume and not (state / STATE).exists():
+        report(f"nothing to go on with in {state}: training from the beginning")
+    try:
+        train_vectors(run, hyper, output, force, report, state, resume)
+    except BaseException as error:
+        if not (state / STATE).exists():
+            shutil.rmtree(state, ignore_errors=True)
+        elif not isinstance(error, Failure):
+            report("cut off: the same command with --resume goes on")
+        raise
+    shutil.rmtree(state, ignore_errors=True)
 
 
 def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
@@ -83,20 +111,22 @@ def train_tokenizer(run: Run, hyper: Any, output: Path, force: bool, report: Rep
     folder.write(output, config, {}, {folder.CARD: card, "tokenizer.json": found.tokenizer}, force)
 
 
-def train_vectors(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+def train_vectors(run: Run, hyper: Any, output: Path, force: bool, report: Report, state: Path, resume: bool) -> None:
     """Word vectors from text, asked what the held-out questions ask."""
-    from seqcli.data.vectors import Vectors
+    from seqcli.data.vectors import from_tensors, quantised
     from seqcli.tasks.vectors.evaluation import Analogies, evaluate
 
-    found = registry.module(run.model).train(run.train, hyper, report)
+    found = registry.module(run.model).train(run.train, hyper, report, state, resume)
+    vectors = from_tensors(found.tensors(), {"parameters": found.config()})
+    vectors = quantised(vectors) if hyper.int8 else vectors
     scores: dict[str, float] = {}
     for name, file in (("dev", run.dev), ("test", run.test)):
         if file:
-            asked = evaluate(Vectors.of(found.vocabulary.words, found.vectors), Path(file))
+            asked = evaluate(vectors, Path(file))
             scores |= {f"{name} {Path(file).name}": round(asked.score if isinstance(asked, Analogies) else 100 * asked.score, 2)}
     config = describe(run, "vectors", hyper, scores, {"words": found.words, "types": len(found.vocabulary)})
     config |= {"parameters": found.config()}
-    folder.write(output, config, found.tensors(), {folder.CARD: write_card(run, output.name, config)}, force)
+    folder.write(output, config, vectors.tensors(), {folder.CARD: write_card(run, output.name, config)}, force)
 
 
 def sentences(run: Run) -> Iterator[Sequence[str]]:

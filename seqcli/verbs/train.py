@@ -24,6 +24,7 @@ def train(
     language: Annotated[str, typer.Option("--language", help="Rules that will cut raw text. [en]")] = "",
     unsupervised: Annotated[bool, typer.Option("--unsupervised", help="hmm: learn from words alone (Baum-Welch).")] = False,
     states: Annotated[int, typer.Option("--states", help="hmm: how many states, with --unsupervised.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training of this folder that was cut off.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model folder that exists.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List the models and recipes, and end.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on standard error.")] = False,
@@ -65,7 +66,7 @@ def train(
 
     run = replace(run, model=registry.named(run.model))
     hyper = recipe.apply(registry.module(run.model).Recipe(), run.settings, str(path))
-    launch.train(run, recipe.apply(hyper, on_top, "--set"), output, force, lambda line: note(line, quiet))
+    launch.train(run, recipe.apply(hyper, on_top, "--set"), output, force, lambda line: note(line, quiet), resume)
 
 
 def list_models() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHES = ("start", "chain", "hmm", "raw", "tagging", "scoring", "tokenizing", "embedding")
+BENCHES = ("start", "chain", "hmm", "raw", "tagging", "scoring", "tokenizing", "embedding", "vectors")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or BENCHES:

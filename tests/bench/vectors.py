@@ -72,7 +72,7 @@ def main() -> None:
         (speed(part, title) for title in KINDS),
     )
     if "whole" in sys.argv:
-        header = ["19.6 M words", "epochs", "words/s", "Google analogies (30k)", "WordSim-353 ρ", "SimLex ρ", "rare words ρ"]
+        header = ["19.6 M words", "epochs", "words/s", "memory", "Google analogies (30k)", "WordSim-353 ρ", "SimLex ρ", "rare words ρ"]
         table("What the vectors know", header, quality(text(1)))
 
 
@@ -123,7 +123,14 @@ def measured(title: str, run: Mapping[str, float], epochs: str) -> list[str]:
         words, vectors = file["words"].tolist(), file["vectors"]
     correct, asked = analogies(words, vectors)
     likeness = [f"{likenesses(words, vectors, name):.4f}" for name in ("wordsim353", "simlex999", "rareword")]
-    return [title, epochs, f"{run['speed']:,.0f}", f"{100 * correct / asked:.2f} % of {asked:,}", *likeness]
+    return [
+        title,
+        epochs,
+        f"{run['speed']:,.0f}",
+        f"{run['megabytes']:.0f} MB",
+        f"{100 * correct / asked:.2f} % of {asked:,}",
+        *likeness,
+    ]
 
 
 def analogies(words: list[str], vectors: AnyArray, most: int = 30_000) -> tuple[int, int]:

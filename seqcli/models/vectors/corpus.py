@@ -1,4 +1,4 @@
-"""A corpus as numbers on disk: the text is gone through once, and each epoch only maps the numbers into memory.
+"""A corpus as numbers on disk: the text is gone through once, and each epoch reads the numbers a chunk at a time.
 
 While text is read every type gets a number at its first occurrence, and every token's number is appended to a file. When all counts
 are known the types that stay are numbered anew, in order of falling count, and the file is rewritten, block by block.
@@ -35,10 +35,13 @@ class Corpus:
     vocabulary: Vocabulary
     words: int  # tokens of the text, those that are left out counted too
 
-    @property
-    def ids(self) -> AnyArray:
-        """The numbers, mapped into memory."""
-        return np.memmap(self.path, dtype=np.int32, mode="r")
+    def __len__(self) -> int:
+        """How many numbers there are."""
+        return self.path.stat().st_size // 4
+
+    def ids(self, start: int = 0, stop: int | None = None) -> AnyArray:
+        """Some of the numbers, read anew: what is mapped into memory counts as the program's for as long as it runs."""
+        return np.fromfile(self.path, np.int32, -1 if stop is None else max(0, stop - start), offset=4 * start)
 
 
 def read(files: Sequence[str], place: Path, settings: Text) -> Corpus:

@@ -67,9 +67,8 @@ def train(
     first = store.restore(objective.tables) if resume else 0
     Loop(
         objective,
-        corpus.ids,
+        corpus,
         settings,
-        corpus.words,
         progress,
         lambda turn: store.save(objective.tables, turn),
         first,

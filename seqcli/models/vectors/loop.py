@@ -19,6 +19,7 @@ import numpy as np
 
 from seqcli.data.examples import AnyArray
 from seqcli.errors import Failure
+from seqcli.models.vectors.corpus import Corpus
 from seqcli.models.vectors.settings import Settings
 from seqcli.models.vectors.team import Team
 
@@ -119,9 +120,8 @@ class Loop:
     """One training."""
 
     objective: Objective
-    ids: AnyArray
+    corpus: Corpus
     settings: Settings
-    raw: int  # words of the text, those without a vector too
     report: Callable[[Progress], None] = lambda _: None
     save: Callable[[int], None] = lambda _: None  # called between rounds with the number of the next one
     first: int = 0  # the round to begin with
@@ -157,7 +157,7 @@ class Loop:
     @property
     def chunks(self) -> int:
         """In an epoch."""
-        return -(-len(self.ids) // CHUNK)
+        return -(-len(self.corpus) // CHUNK)
 
     @property
     def rounds(self) -> int:
@@ -171,7 +171,7 @@ class Loop:
         blocks: Sequence[Any] = ()
         if chunk < self.chunks:
             generator = np.random.default_rng([self.settings.seed, epoch, chunk])
-            blocks = self.objective.prepare(self.ids[chunk * CHUNK : (chunk + 1) * CHUNK], generator)
+            blocks = self.objective.prepare(self.corpus.ids(chunk * CHUNK, (chunk + 1) * CHUNK), generator)
         team = self.team
         team.numbers[hand] = len(blocks)
         team.meet()
@@ -221,6 +221,6 @@ class Loop:
         loss = self.objective.loss(blocks[-1]) if blocks else 0.0
         if not loss < DIVERGED:
             raise Failure(f"the training diverged: loss {loss:.3g}", hint="a smaller rate or block: --set rate=… --set block=…")
-        words = int(since * self.raw * self.settings.epochs)
+        words = int(since * self.corpus.words * self.settings.epochs)
         self.report(Progress(done, words, time.perf_counter() - self.began, loss))
         self.save(turn)

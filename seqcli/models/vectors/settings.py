@@ -17,6 +17,7 @@ class Text:
     max_vocabulary: int = 0  # the most words that get one, the commonest; 0 is all
     phrases: int = 0  # passes that join pairs of words that stand together more than by chance
     phrase_score: float = 10.0  # how much more
+    int8: bool = False  # keep the vectors as 8-bit numbers, in a quarter of the space
 
 
 @dataclass(frozen=True)

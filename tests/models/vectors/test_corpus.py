@@ -21,7 +21,7 @@ LINE = st.text(alphabet="ab é\u3000\t\u2028xyz", max_size=30)
 
 
 def words_of(found):
-    return ["\n" if number == corpus.END else found.vocabulary.words[number] for number in found.ids.tolist()]
+    return ["\n" if number == corpus.END else found.vocabulary.words[number] for number in found.ids().tolist()]
 
 
 @given(st.lists(LINE, max_size=8))

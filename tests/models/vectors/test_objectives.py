@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from seqcli.models.vectors import hierarchical
 from seqcli.models.vectors.cbow import BagOfWords
+from seqcli.models.vectors.corpus import Corpus
 from seqcli.models.vectors.hierarchical import Hierarchical
 from seqcli.models.vectors.huffman import Tree
 from seqcli.models.vectors.inputs import Damping, Pieces, Words
@@ -203,14 +204,15 @@ def test_huffman_codes_are_optimal_and_prefix_free(counts):
         assert path == sorted(path)
 
 
-def test_a_step_is_the_gradient_times_the_rate():
+def test_a_step_is_the_gradient_times_the_rate(tmp_path):
     """One block that is the whole text: the loop does what a plain loop over pairs does."""
     settings = Settings(**{**SETTINGS.__dict__, "block": 16, "epochs": 1, "rate": 0.01, "last_rate": 0.01})
     vocabulary = toys.vocabulary(COUNTS)
     objective = FullSoftmax(vocabulary, Words(table(7, 1), settings), table(7, 2), settings)
     inputs, outputs = (each.clone().requires_grad_() for each in objective.tables)
     sum(weight * (outputs @ inputs[x]).log_softmax(dim=0)[y] for _, x, y, weight in pairs(2)).backward()
-    Loop(objective, toys.numbers(LINES), settings, 14).run()
+    toys.numbers(LINES).tofile(tmp_path / "ids")
+    Loop(objective, Corpus(tmp_path / "ids", vocabulary, 14), settings).run()
     for found, before in zip(objective.tables, (inputs, outputs), strict=True):
         assert before.grad is not None
         assert torch.allclose(found, before + 0.01 * before.grad, atol=1e-6)
