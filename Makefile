@@ -47,6 +47,7 @@ models: .venv/installed
 	$(BIN)/seq train en-pos.toml -o seqcli/pretrained/en-pos --force
 	$(BIN)/seq train en-bpe.toml -o seqcli/pretrained/en-bpe --force
 	$(BIN)/seq train en-de-bpe.toml -o seqcli/pretrained/en-de-bpe --force
+	$(BIN)/seq train en-vectors.toml -o seqcli/pretrained/en-vectors --force
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

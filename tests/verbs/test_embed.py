@@ -237,9 +237,19 @@ def test_wrong_options(invoke, model, options, said):
     assert invoke("embed", "-m", model, *options, stdin=b"x\n").fails(2, said).out == b""
 
 
+def test_without_a_model_the_shipped_vectors_answer(invoke):
+    assert invoke("embed", "--analogy", "man king woman", "--top", "1").text.startswith("queen")
+    row = json.loads(invoke("embed", "--words", stdin=b"King\n").text)
+    assert (row["word"], len(row["vector"])) == ("King", 100)
+    near = [line.split()[0] for line in invoke("embed", "--near", "france", "--top", "5").lines]
+    assert {"germany", "italy"} & set(near)
+    first, second = (json.loads(line)["vector"] for line in invoke("embed", stdin=b"The cat sat.\nthe cat sat .\n").lines)
+    assert first == second  # cut into words as English
+    size = sum(file.stat().st_size for file in (folder.PRETRAINED / "en-vectors").iterdir())
+    assert size <= 5_000_000
+
+
 def test_wrong_input(invoke, model, tmp_path):
-    if "en-vectors" not in folder.shipped():
-        invoke("embed", stdin=b"x\n").fails(1, "no model 'en-vectors'")
     invoke("embed", "-m", "en-pos", stdin=b"x\n").fails(1, "not word vectors")
     invoke("embed", "-m", model, "--near", "quene").fails(1, "no vector for 'quene' (did you mean 'queen'?)")
     invoke("embed", "-m", model, "--near", "").fails(1, "no vector for ''")
