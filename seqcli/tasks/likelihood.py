@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,24 @@ class Likelihood:
         """For each record its log-likelihood in nats, its words and the perplexity of one; a blank record has no words."""
         for block in source:
             yield "".join(self.lines(block)).encode()
+
+    @property
+    def separator(self) -> bytes:
+        """What ends a record of the input."""
+        return self.job.separator
+
+    @property
+    def perplexity(self) -> float:
+        """Of a word."""
+        return perplexity(self.total, self.words)
+
+    def __str__(self) -> str:
+        return f"{self.words} words, log-likelihood {self.total:.4f}, perplexity of a word {self.perplexity:.4f}"
+
+    def values(self) -> dict[str, Any]:
+        """The sum for JSON; what is not a number is null."""
+        found = {"log_likelihood": self.total, "words": self.words, "perplexity": self.perplexity}
+        return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
     def lines(self, block: Block) -> Iterator[str]:
         """One block's rows, with a tab between, or JSON objects."""

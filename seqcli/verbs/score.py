@@ -16,6 +16,8 @@ from seqcli.terminal import Output, choose, note, nothing_to_read
 
 if TYPE_CHECKING:
     from seqcli.metrics import Request
+    from seqcli.tasks.language import TextScorer
+    from seqcli.tasks.likelihood import Likelihood
 
 STDIN = Path("-")
 
@@ -28,6 +30,7 @@ def score(
     more: Annotated[list[Path] | None, typer.Option("--ref", help="One more reference; may be repeated.")] = None,
     metric: Annotated[str, typer.Option("--metric", "--metrics", help="Only these, comma-separated, in this order.")] = "",
     model: Annotated[str, typer.Option("-m", "--model", help="Score the text of REF by a model.")] = "",
+    stream: Annotated[bool, typer.Option("--stream", help="-m: each line goes on after the one before it in its file.")] = False,
     by_line: Annotated[bool, typer.Option("--by-line", help="A row a segment.")] = False,
     brief: Annotated[bool, typer.Option("-b", "--brief", help="One number alone: the first score.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON Lines: an object a system and metric.")] = False,
@@ -105,8 +108,13 @@ def score(
     --asian-support; and TER as a whole for pairs that are long and very different. All else is ours.
 
     \b
-    A model as the scorer: log-likelihood (nats), words and perplexity of each line.
+    A model as the scorer: log-likelihood (nats), tokens and perplexity of each line; the sum, and bits a byte, at the end.
         seq score -m my-hmm text.txt
+        seq score -m my-ngram text.txt --json | jq .tokens
+        seq score -m my-lstm test.txt --stream -b --json
+
+    To a language model the end of a line is a token. A line is by itself, and a blank one is not scored; with --stream a file
+    is one text, its blank lines too, which is how perplexities are published. -b prints the perplexity of a token alone.
 
     JSON objects have system, name, score, low and high (the interval), p_value, verbose_score, the parts of the signature
     and the signature; of tags the counts behind the score. Rows of --by-line for text are one number a metric and system;
@@ -118,9 +126,10 @@ def score(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
     from seqcli.metrics import Request
 
+    show = Show(by_line=by_line, brief=brief, json=json, details=details, quiet=quiet, width=width, align=align)
     if model:
         files = [file for file in (reference, *(systems or ())) if file is not None]
-        score_text(model, files, json, brief, errors, output)
+        score_text(model, files, show, stream, errors, output)
         return
     if reference is None:
         raise UsageFailure("no reference named", hint="seq score REF [HYP]..., or -m MODEL TEXT")
@@ -172,7 +181,6 @@ def score(
         paired=paired,
         jobs=jobs,
     )
-    show = Show(by_line=by_line, brief=brief, json=json, details=details, quiet=quiet, width=width, align=align)
     write(request, show, html, output)
 
 
@@ -221,30 +229,45 @@ def write(request: Request, show: Show, html: Path | None, output: Path | None) 
             out.write(page.page(evaluations).encode())
 
 
-def score_text(model: str, files: Sequence[Path], json: bool, brief: bool, errors: str, output: Path | None) -> None:
-    """What a model makes of each line; the sum goes to standard error, or alone to the output when `brief`."""
+def score_text(model: str, files: Sequence[Path], show: Show, stream: bool, errors: str, output: Path | None) -> None:
+    """What a model makes of each line; the sum goes to standard error, or alone to the output when brief."""
+    from json import dumps
+
     from seqcli.data.blocks import blocks
-    from seqcli.models.registry import open_tagger
-    from seqcli.tasks.likelihood import Likelihood, perplexity
+
+    choose(errors, ("strict", "replace"), "--errors")
+    scorer = scorer_of(model, files, show.json, stream, errors)
+    with Output(output) as out:
+        for part in scorer(blocks(files, scorer.separator)):
+            if not show.brief:
+                out.write(part)
+        if show.brief:
+            told = dumps(scorer.values()) if show.json else f"{scorer.perplexity:.4f}"
+            out.write(f"{told}\n".encode())
+        else:
+            note(str(scorer), show.quiet)
+
+
+def scorer_of(model: str, files: Sequence[Path], as_objects: bool, stream: bool, errors: str) -> Likelihood | TextScorer:
+    """What scores lines by a language model, or by a tagger that gives words a probability."""
+    from seqcli.data import folder
+    from seqcli.models import registry
+
+    found = folder.read(folder.find(model))
+    if found.config["task"] == registry.LANGUAGE:
+        from seqcli.tasks.language import TextScorer
+
+        return TextScorer(registry.load_language(found), as_objects, stream, errors)
+    if stream:
+        raise UsageFailure("--stream is for language models", hint=f"{model} holds {found.config['model']!r}")
+    from seqcli.tasks.likelihood import Likelihood
     from seqcli.tasks.tagging import Job
     from seqcli.text.segment import RuleSegmenter
     from seqcli.verbs.tag import guess
 
-    choose(errors, ("strict", "replace"), "--errors")
     source = guess(list(files))
-    folder, tagger = open_tagger(model)
-    segmenter = None if source == "conllu" else RuleSegmenter(folder.config.get("language", "en"))
-    job = Job(tagger, segmenter, source=source, errors=errors)
-    scorer = Likelihood(job, json)
-    with Output(output) as out:
-        for part in scorer(blocks(files, job.separator)):
-            if not brief:
-                out.write(part)
-        summary = perplexity(scorer.total, scorer.words)
-        if brief:
-            out.write(f"{summary:.4f}\n".encode())
-        else:
-            note(f"{scorer.words} words, log-likelihood {scorer.total:.4f}, perplexity of a word {summary:.4f}")
+    segmenter = None if source == "conllu" else RuleSegmenter(found.config.get("language", "en"))
+    return Likelihood(Job(registry.load_tagger(found), segmenter, source=source, errors=errors), as_objects)
 
 
 def check_files(files: Sequence[Path]) -> None:
