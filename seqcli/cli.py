@@ -25,6 +25,8 @@ VERBS = {
     "tokenize": "Cut text into pieces: subwords, characters or words.",
     "embed": "Turn words or lines into vectors; ask them questions.",
     "train": "Train a model on your own data.",
+    "beam": "Write texts with a model: greedy, beam search, sampling, MBR; say why it errs.",
+    "translate": "Translate line by line with a trained model.",
     "score": "Score translations, tags or values beside a reference, or a text by a model.",
     "models": "List the shipped models, show one's card, import or export word vectors.",
 }
