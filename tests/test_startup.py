@@ -96,5 +96,6 @@ def test_verbs_import_the_standard_library_and_typer_only():
 
 
 def test_no_module_that_reads_or_tags_imports_what_is_heavy():
-    for path in sources("data", "text", "metrics", "tasks", "training", "verbs"):
+    trainer = {ROOT / "seqcli/training" / f"{name}.py" for name in ("loop", "optimiser", "checkpoint", "average", "processes")}
+    for path in set(sources("data", "text", "metrics", "tasks", "training", "verbs")) - trainer:  # which launch imports when it trains
         assert not loaded_at_import(ast.parse(path.read_text())) & banned(), path

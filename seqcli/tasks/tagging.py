@@ -109,7 +109,7 @@ def pieces(lengths: IntArray, words: int) -> Iterator[tuple[slice, slice]]:
         sentence, word = last, int(ends[last - 1])
 
 
-def tagged(job: Job, source: Iterator[Block], jobs: int = 1) -> Iterator[bytes]:
+def tagged(job: Callable[[Block], bytes], source: Iterator[Block], jobs: int = 1) -> Iterator[bytes]:
     """The output of every block in the order of the input, `jobs` processes at work.
 
     Where the input pauses, all that was read is tagged and handed over before more is waited for.
@@ -156,17 +156,38 @@ def is_conllu(lines: Sequence[str]) -> bool:
 
 
 def evaluate(tagger: Tagger, batch: Batch, known: set[str]) -> dict[str, float]:
-    """Accuracy in percent over all words of a batch, the known ones and the others; absent where there are none."""
+    """Percent right of all words of a batch, the known ones and the others, absent where there are none; of tags of spans their F1."""
     job = Job(tagger, None)
     found = job.tag(batch).tags()
     right = np.array([a == b for a, b in zip(found, batch.tags, strict=True)])
     seen = np.array([word in known for word in batch.tokens])
     parts = {"accuracy": right, "accuracy/known": right[seen], "accuracy/unknown": right[~seen]}
-    return {name: round(100 * float(part.mean()), 2) for name, part in parts.items() if len(part)}
+    scores = {name: round(100 * float(part.mean()), 2) for name, part in parts.items() if len(part)}
+    if spells_spans(tagger.labels):
+        scores = {"span-f1": round(span_f1(batch.tags, found, batch.lengths), 2), **scores}
+    return scores
 
 
-def train(module: Any, batch: Batch, dev: Batch | None, recipe: Any, report: Callable[[str], None]) -> tuple[Tagger, dict[str, float]]:
-    """Train a tagger and measure it on `dev`, where there is one."""
-    tagger: Tagger = module.train(batch, dev, recipe, report)
-    scores = evaluate(tagger, dev, set(batch.tokens)) if dev is not None and dev.tags else {}
-    return tagger, scores
+def spells_spans(labels: Sequence[str]) -> bool:
+    """Whether tags are those of spans: O, B-PER, I-PER …
+
+    >>> spells_spans(["O", "B-PER", "I-PER"]), spells_spans(["NOUN", "VERB"])
+    (True, False)
+    """
+    return "O" in labels and all(label == "O" or label[:2] in ("B-", "I-", "E-", "S-") for label in labels)
+
+
+def span_f1(gold: Sequence[str], found: Sequence[str], lengths: IntArray) -> float:
+    """F1 of spans in percent, as `seq score --metric span-f1` has it.
+
+    >>> span_f1(["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", "I-PER", "O", "O"], np.array([4]))
+    66.66666666666667
+    """
+    from seqcli.metrics.labels import schemes
+
+    labels = tuple(dict.fromkeys([*gold, *found]))
+    index = {label: number for number, label in enumerate(labels)}
+    tagset, scheme = schemes.Tagset.of(labels, ""), schemes.SCHEMES[""]
+    ids = (np.array([index[tag] for tag in tags], np.int64) for tags in (gold, found))
+    theirs, ours = (schemes.extract(tagset, each, lengths, scheme) for each in ids)
+    return 200 * int(schemes.matches(theirs, ours, len(gold)).sum()) / max(1, len(theirs.start) + len(ours.start))

@@ -14,6 +14,7 @@ from seqcli.data import folder
 from seqcli.data.blocks import blocks
 from seqcli.errors import Failure, UsageFailure
 from seqcli.models import registry
+from seqcli.training import gradient
 from seqcli.training.recipe import Run
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from seqcli.models.tagger import Tagger
 
 Report = Callable[[str], None]
-STATE = "state.safetensors"  # of a training that can go on
+CHECKPOINT = "checkpoint.safetensors"  # of a training that can go on
 
 
 def train(run: Run, hyper: Any, output: Path, force: bool, report: Report, resume: bool = False) -> None:
@@ -38,28 +39,43 @@ def train(run: Run, hyper: Any, output: Path, force: bool, report: Report, resum
         raise UsageFailure(f"{run.model} trains in one go and keeps nothing to go on with", hint="train it without --resume")
     else:
         kinds = dict.fromkeys(registry.TAGGERS, train_tagger) | dict.fromkeys(registry.TOKENIZERS, train_tokenizer)
+        kinds |= {"ngram": train_ngram}
         kinds.get(run.model, train_clusters)(run, hyper, output, force, report)
-    report(f"wrote {output}")
+    if gradient.first_process():
+        report(f"wrote {output}")
 
 
 def train_resumable(run: Run, hyper: Any, output: Path, force: bool, report: Report, resume: bool) -> None:
     """A training that keeps its state beside the model's place until it is done: OUTPUT.resume."""
     state = output.with_name(f"{output.name}.resume")
-    if not resume and (state / STATE).exists():
+    first = gradient.first_process()
+    if first and not resume and (state / CHECKPOINT).exists():
         if not force:
             raise Failure(f"{state} holds a training that was cut off", hint="--resume goes on with it, --force begins anew")
         shutil.rmtree(state)
-    if resume and not (state / STATE).exists():
+    if resume and not (state / CHECKPOINT).exists():
         report(f"nothing to go on with in {state}: training from the beginning")
     try:
-        train_vectors(run, hyper, output, force, report, state, resume)
+        (train_vectors if run.model in registry.VECTORS else train_neural)(run, hyper, output, force, report, state, resume)
     except BaseException as error:
-        if not (state / STATE).exists():
+        if first and not (state / CHECKPOINT).exists():
             shutil.rmtree(state, ignore_errors=True)
-        elif not isinstance(error, Failure):
+        elif first and not isinstance(error, Failure):
             report("cut off: the same command with --resume goes on")
         raise
-    shutil.rmtree(state, ignore_errors=True)
+    if first:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def train_neural(run: Run, hyper: Any, output: Path, force: bool, report: Report, state: Path, resume: bool) -> None:
+    """What learns by gradient: language models, taggers, classifiers; under torchrun several processes, the first of which writes."""
+    found = gradient.learn(run, hyper, gradient.Place(state, resume, report))
+    if not gradient.first_process():
+        return
+    for name, value in found.scores.items():
+        report(f"{name} {value:.4f}")
+    config = describe(run, found.task, found.hyper, found.scores, found.size) | {"parameters": found.parameters}
+    folder.write(output, config, found.tensors, {folder.CARD: write_card(run, output.name, config), **found.files}, force)
 
 
 def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
@@ -111,6 +127,23 @@ def train_tokenizer(run: Run, hyper: Any, output: Path, force: bool, report: Rep
     folder.write(output, config, {}, {folder.CARD: card, "tokenizer.json": found.tokenizer}, force)
 
 
+def train_ngram(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+    """A language model that is counted; held-out text is measured as a whole, the ends of its lines among the tokens."""
+    from seqcli.tasks.language import measure
+
+    model = registry.module(run.model).train(run.train, hyper, report)
+    scores: dict[str, float] = {}
+    for name, file in (("dev", run.dev), ("test", run.test)):
+        if file:
+            found = measure(model, [file])
+            measured = {"perplexity": found.perplexity, "word perplexity": found.word_perplexity, "bits a byte": found.bits_per_byte}
+            report(f"{name}: " + ", ".join(f"{metric} {value:.2f}" for metric, value in measured.items()))
+            scores |= {f"{name} {metric}": round(value, 4) for metric, value in measured.items()}
+    size = {"pieces": len(model.codec.pieces)}
+    config = describe(run, registry.LANGUAGE, hyper, scores, size) | {"parameters": model.config()}
+    folder.write(output, config, model.tensors(), {folder.CARD: write_card(run, output.name, config), **model.files()}, force)
+
+
 def train_vectors(run: Run, hyper: Any, output: Path, force: bool, report: Report, state: Path, resume: bool) -> None:
     """Word vectors from text, asked what the held-out questions ask."""
     from seqcli.data.vectors import from_tensors, quantised
@@ -157,11 +190,11 @@ def describe(run: Run, task: str, hyper: Any, scores: dict[str, float], size: di
         "task": task,
         "version": 1,
         "seqcli": __version__,
-        **({"column": run.column} if run.model in registry.TAGGERS else {}),
+        **({"column": run.column} if task == registry.TAGGING else {}),
         "language": run.language,
         "licence": run.licence or "that of its training data",
         "trained_on": {"files": [Path(name).name for name in run.train], **size},
-        "recipe": {key: Path(value).name if key == "clusters" else value for key, value in asdict(hyper).items()},
+        "recipe": {key: Path(value).name if key in ("clusters", "vectors", "units") else value for key, value in asdict(hyper).items()},
         "scores": scores,
     }
 

@@ -25,6 +25,7 @@ from seqcli.errors import UsageFailure, nearest
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 POSITIVE = ("batch", "epochs", "classes", "levels", "coarser", "vocab_size", "max_piece_length")  # cannot be 0; none is negative
+FILES, FILE = ("train", "src", "tgt"), ("dev", "test", "dev_src", "dev_tgt", "test_src", "test_tgt")  # keys of paths
 LIMIT = 1 << 63  # what a seed can be
 NAMES = {str: "a string", list: "a list", dict: "a table"}
 R = TypeVar("R")
@@ -38,6 +39,12 @@ class Run:
     train: tuple[str, ...] = ()
     dev: str = ""
     test: str = ""  # measured once, when all is done
+    src: tuple[str, ...] = ()  # of translators: files of sources …
+    tgt: tuple[str, ...] = ()  # … and of their translations, line by line
+    dev_src: str = ""
+    dev_tgt: str = ""
+    test_src: str = ""
+    test_tgt: str = ""
     column: str = "upos"
     language: str = "en"
     licence: str = ""
@@ -58,16 +65,36 @@ class Run:
                 raise UsageFailure(f"{path}: unknown key {key!r}", hint=nearest(key, known))
         if not isinstance(found.get("model"), str):
             raise UsageFailure(f"{path}: no model is named", hint='model = "crf"')
-        kinds = {"train": list, "settings": dict}
+        kinds = {**dict.fromkeys(FILES, list), "settings": dict}
         for key, value in found.items():
             if not isinstance(value, kinds.get(key, str)):
                 raise UsageFailure(f"{path}: {key} = {value!r}: expected {NAMES[kinds.get(key, str)]}")
-        if not all(isinstance(name, str) for name in found.get("train", ())):
-            raise UsageFailure(f"{path}: train: expected a list of file names")
-        found["train"] = tuple(expand(name) for name in found.get("train", ()))
-        for name in ("dev", "test"):
+        for key in FILES:
+            if not all(isinstance(name, str) for name in found.get(key, ())):
+                raise UsageFailure(f"{path}: {key}: expected a list of file names")
+            found[key] = tuple(expand(name) for name in found.get(key, ()))
+        for name in FILE:
             found[name] = expand(found.get(name, ""))
         return cls(**found)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files of the training data."""
+        return (*self.train, *self.src, *self.tgt)
+
+    def sides(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """The sources and the targets of each part of the data.
+
+        Raises:
+            UsageFailure: one without the other.
+        """
+        found = {"train": (self.src, self.tgt)}
+        for name, one, other in (("dev", self.dev_src, self.dev_tgt), ("test", self.test_src, self.test_tgt)):
+            if bool(one) != bool(other):
+                raise UsageFailure(f"--{name}-{'src' if one else 'tgt'} without --{name}-{'tgt' if one else 'src'}")
+            if one:
+                found[name] = ((one,), (other,))
+        return found
 
 
 def expand(name: str) -> str:

@@ -33,7 +33,7 @@ def tag(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, written whole or not at all.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")] = False,
 ) -> None:
-    """Tag text: a part of speech, or whatever label the model learned, for every word.
+    """Tag text: a part of speech, or whatever label the model learned, for every word; a classifier gives a line one label.
 
     Raw text is cut into sentences and words first; one line in is one line out.
 
@@ -47,8 +47,9 @@ def tag(
         note(context.get_help())
         raise typer.Exit
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
-    from seqcli.models.registry import open_tagger
+    from seqcli.models.registry import CLASSIFICATION, NEURAL, open_labeller
     from seqcli.models.tagger import DECODE
+    from seqcli.tasks import classification
     from seqcli.tasks.tagging import FORMATS, INPUTS, Job, tagged
     from seqcli.text.segment import RuleSegmenter
     from seqcli.workers import processors
@@ -64,18 +65,36 @@ def tag(
     if target == "conllu" and source == "jsonl":
         raise UsageFailure("-f conllu needs text or CoNLL-U as input", hint="for JSON use -f jsonl")
 
-    folder, tagger = open_tagger(model)
-    job = Job(
-        tagger,
-        None if pretokenized or source == "conllu" else RuleSegmenter(language or folder.config.get("language", "en")),
-        source=source, target=target, column=folder.config.get("column", "upos"),
-        decode=decode, proba=proba, nbest=nbest, errors=errors,
-    )  # fmt: skip
+    folder, tagger = open_labeller(model)
+    job: Job | classification.Job
+    if folder.config["task"] == CLASSIFICATION:
+        refuse(("conllu output", target == "conllu"), ("CoNLL-U", source == "conllu"), ("--nbest", bool(nbest)))
+        job = classification.Job(tagger, source, target, proba, errors)
+    else:
+        job = Job(
+            tagger,
+            None if pretokenized or source == "conllu" else RuleSegmenter(language or folder.config.get("language", "en")),
+            source=source, target=target, column=folder.config.get("column", "upos"),
+            decode=decode, proba=proba, nbest=nbest, errors=errors,
+        )  # fmt: skip
+    jobs = jobs or processors()
+    if folder.config["model"] in NEURAL:
+        import torch
+
+        torch.set_num_threads(jobs)  # matrices large enough to share
+        jobs = 1
     gc.freeze()  # what is loaded stays: collections look at the batch at hand only, and not too often
     gc.set_threshold(200_000)
     with Output(output) as out:
-        for part in tagged(job, Progress(quiet).watch(blocks(files, job.separator)), jobs or processors()):
+        for part in tagged(job, Progress(quiet).watch(blocks(files, job.separator)), jobs):
             out.write(part)
+
+
+def refuse(*what: tuple[str, bool]) -> None:
+    """Raise UsageFailure for what a classifier has no answer to."""
+    for name, asked in what:
+        if asked:
+            raise UsageFailure(f"{name}: this model gives a text one label, not a tag a word", hint="-f text, tsv or jsonl")
 
 
 def guess(files: list[Path]) -> str:

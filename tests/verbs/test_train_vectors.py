@@ -57,7 +57,7 @@ def test_cut_off_and_resumed(text, tmp_path):
     for place in ("once", "twice"):
         (tmp_path / place).mkdir()
     command = ["train", "cbow", "--train", text, *SMALL[:-1], "--set", "epochs=60", "-o", tmp_path / "twice" / "m"]
-    state = tmp_path / "twice" / "m.resume" / launch.STATE
+    state = tmp_path / "twice" / "m.resume" / launch.CHECKPOINT
     process = patient(*command)
     while process.poll() is None and not state.exists():
         time.sleep(0.005)

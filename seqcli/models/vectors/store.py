@@ -21,7 +21,7 @@ from seqcli.models.vectors.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from torch import Tensor
 
-CORPUS, NUMBERS, STATE = "corpus.safetensors", "corpus.ids", "state.safetensors"
+CORPUS, NUMBERS, CHECKPOINT = "corpus.safetensors", "corpus.ids", "checkpoint.safetensors"
 EVERY = 60.0  # seconds from one saving to the next
 
 
@@ -46,7 +46,7 @@ class Store:
             arrays, about = self.read(CORPUS)
             vocabulary = Vocabulary.unpacked(arrays["words"], arrays["counts"])
             return Corpus(numbers, vocabulary, int(about["words"]))
-        for old in (CORPUS, STATE):
+        for old in (CORPUS, CHECKPOINT):
             (self.path / old).unlink(missing_ok=True)
         found = read(files, numbers, text)
         self.write(CORPUS, {"words": found.vocabulary.packed(), "counts": found.vocabulary.counts}, {"words": found.words})
@@ -56,9 +56,9 @@ class Store:
         """Put the tables back as they were saved; the round to go on with, 0 where nothing was."""
         import torch
 
-        if not (self.path / STATE).is_file():
+        if not (self.path / CHECKPOINT).is_file():
             return 0
-        arrays, about = self.read(STATE)
+        arrays, about = self.read(CHECKPOINT)
         for number, table in enumerate(tables):
             table.copy_(torch.from_numpy(arrays[str(number)]))
         return int(about["round"])
@@ -67,7 +67,7 @@ class Store:
         """Save, if it is time."""
         if not self.lasting or time.monotonic() - self.saved < EVERY:
             return
-        self.write(STATE, {str(number): table.cpu().numpy() for number, table in enumerate(tables)}, {"round": turn})
+        self.write(CHECKPOINT, {str(number): table.cpu().numpy() for number, table in enumerate(tables)}, {"round": turn})
         self.saved = time.monotonic()
 
     def write(self, name: str, arrays: Mapping[str, Any], about: Mapping[str, Any]) -> None:

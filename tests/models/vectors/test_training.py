@@ -216,7 +216,7 @@ sys.stdout.write(found.vectors.tobytes().hex())
 def test_killed_at_any_moment(text, tmp_path):
     command = [sys.executable, "-c", KILLED, text[0]]
     whole = subprocess.run([*command, str(tmp_path / "whole")], env=ENVIRONMENT, capture_output=True, check=True).stdout
-    state = tmp_path / "keep" / "state.safetensors"
+    state = tmp_path / "keep" / "checkpoint.safetensors"
     for _ in range(2):
         process = subprocess.Popen(
             [*command, str(tmp_path / "keep")], env=ENVIRONMENT, stdout=subprocess.DEVNULL, start_new_session=True

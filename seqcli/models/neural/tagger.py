@@ -1,0 +1,140 @@
+"""Taggers and classifiers: the vectors of words, a recurrent encoder (or none), and a head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqcli.data import folder
+from seqcli.data.examples import AnyArray, FloatArray, IntArray
+from seqcli.heads.classes import Classes
+from seqcli.heads.tags import CRFTags, SoftmaxTags
+from seqcli.models.neural.settings import Recurrent
+from seqcli.models.neural.weights import load_weights, weights_of
+from seqcli.models.neural.words import Features, Padded, Sentences, WordInputs
+from seqcli.models.tagger import ChainTagger
+from seqcli.nn.chain import Chain
+from seqcli.nn.dropout import Locked
+from seqcli.nn.pooling import Pool
+from seqcli.nn.recurrent import Recurrent as Encoder
+
+AT_ONCE = 8192  # places of a batch in use, padding included
+
+
+class Network(nn.Module):
+    """Inputs, encoder, head. Without layers there is no encoder: the states are the inputs."""
+
+    def __init__(self, features: Features, labels: Sequence[str], recipe: Recurrent) -> None:
+        super().__init__()
+        self.smoothing = recipe.smoothing
+        self.inputs = WordInputs(features, recipe)
+        self.drop_in, self.drop_out = Locked(recipe.dropout), Locked(recipe.dropout)
+        self.encoder = None
+        size = self.inputs.size
+        if recipe.layers:
+            self.encoder = Encoder(recipe.cell, size, recipe.size, recipe.layers, recipe.bidirectional, recipe.dropout)
+            size = self.encoder.size
+        self.head: SoftmaxTags | CRFTags | Classes
+        self.pool = None
+        if recipe.head == "class":
+            self.pool = Pool("ends" if recipe.pool == "last" and recipe.bidirectional else recipe.pool, size)
+            self.head = Classes(size, len(labels))
+        else:
+            self.head = CRFTags(size, labels) if recipe.head == "crf" else SoftmaxTags(size, labels)
+
+    def states(self, batch: Padded) -> Tensor:
+        """(B, L, D)."""
+        states = self.drop_in(self.inputs(batch))
+        if self.encoder is not None:
+            states = self.encoder(states, batch.lengths)[0]
+        found: Tensor = self.drop_out(states)
+        return found
+
+    def flat(self, batch: Padded) -> Tensor:
+        """The states of all words end to end, (N, D)."""
+        states = self.states(batch)
+        return states[torch.arange(states.shape[1], device=states.device) < batch.lengths[:, None]]
+
+    def pooled(self, batch: Padded) -> Tensor:
+        """(B, D)."""
+        assert self.pool is not None
+        found: Tensor = self.pool(self.states(batch), batch.lengths)
+        return found
+
+    def tag_loss(self, states: Tensor, lengths: IntArray, gold: Tensor) -> Tensor:
+        """-log P of the gold tags (N,) of sentences end to end, summed."""
+        assert not isinstance(self.head, Classes)
+        return self.head.loss(states, lengths, gold)
+
+    def class_loss(self, pooled: Tensor, gold: Tensor) -> Tensor:
+        """-log P of the gold classes (B,), summed."""
+        assert isinstance(self.head, Classes)
+        return self.head.loss(pooled, gold, self.smoothing * self.training)
+
+
+class Neural:
+    """A network with what it knows of words, and its labels."""
+
+    def __init__(self, features: Features, labels: Sequence[str], recipe: Recurrent) -> None:
+        self.features, self.labels, self.recipe = features, tuple(labels), recipe
+        self.network = Network(features, labels, recipe)
+
+    @classmethod
+    def load(cls, found: folder.Folder, recipe: Recurrent) -> Self:
+        """From a model folder."""
+        features = Features.load(found.tensors, recipe.lowercase)
+        model = cls(features, found.parameters["labels"], recipe)
+        load_weights(model.network, found.tensors)
+        return model
+
+    def config(self) -> dict[str, Any]:
+        """See `Tagger.config`."""
+        return {"labels": list(self.labels), "head": self.recipe.head}
+
+    def tensors(self) -> dict[str, AnyArray]:
+        """See `Tagger.tensors`."""
+        return self.features.tensors() | weights_of(self.network)
+
+    def parts(self, sentences: Sentences) -> Iterator[tuple[IntArray, Padded]]:
+        """Sentences of like length together: their numbers, and the batch."""
+        device = next(self.network.parameters()).device
+        order = np.argsort(sentences.lengths, kind="stable")
+        while len(order):
+            count = max(1, AT_ONCE // max(1, int(sentences.lengths[order[-1]])))
+            taken, order = order[-count:], order[:-count]
+            yield taken, sentences.batch(taken).to(device)
+
+
+class NeuralTagger(Neural, ChainTagger):
+    """A tagger: BiLSTM-CRF and its kin (Huang et al. 2015; Lample et al. 2016; Ma and Hovy 2016)."""
+
+    def chain(self, tokens: Sequence[str], lengths: IntArray) -> Chain:
+        """See `ChainTagger.chain`."""
+        self.network.eval()
+        assert not isinstance(self.network.head, Classes)
+        sentences = self.features.read(tokens, lengths)
+        emission = np.zeros((len(tokens), len(self.labels)))
+        with torch.inference_mode():
+            chain = self.network.head.chain(torch.zeros(0, self.network.head.scores.in_features), np.zeros(0, dtype=np.int64))
+            for taken, batch in self.parts(sentences):
+                part = self.network.head.chain(self.network.flat(batch), lengths[taken])
+                emission[sentences.places(taken)] = part.emission
+        return Chain(emission, lengths, chain.transition, chain.initial, chain.final)
+
+
+class Classifier(Neural):
+    """One label for a whole text."""
+
+    def log_probs(self, tokens: Sequence[str], lengths: IntArray) -> FloatArray:
+        """Of B texts and K labels, (B, K)."""
+        self.network.eval()
+        assert isinstance(self.network.head, Classes)
+        found = np.zeros((len(lengths), len(self.labels)), dtype=np.float32)
+        with torch.inference_mode():
+            for taken, batch in self.parts(self.features.read(tokens, lengths)):
+                found[taken] = self.network.head(self.network.pooled(batch)).log_softmax(1).cpu().numpy()
+        return found

@@ -1,0 +1,29 @@
+"""Transformer (Vaswani et al. 2017): a model from sequence to sequence that attends, for translation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seqcli.data.folder import Folder
+from seqcli.models.neural.build import recipe_of
+from seqcli.models.neural.settings import EncoderDecoder
+
+if TYPE_CHECKING:
+    from seqcli.models.neural.translation import Translator
+
+
+@dataclass(frozen=True)
+class Recipe(EncoderDecoder):
+    """Hyper-parameters of `seq train transformer`."""
+
+
+def load(found: Folder) -> Translator:
+    """The translator in a folder.
+
+    Raises:
+        Failure: the tensors do not fit the configuration, or are not numbers.
+    """
+    from seqcli.models.neural.translation import Translator
+
+    return Translator.load(found, recipe_of(found))

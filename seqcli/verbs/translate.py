@@ -1,0 +1,119 @@
+"""`seq translate`: a line in, its translation out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seqcli.data.blocks import blocks
+from seqcli.errors import UsageFailure
+from seqcli.terminal import Output, Progress, choose, note, nothing_to_read
+
+if TYPE_CHECKING:
+    from seqcli.tasks.translation import Job
+
+
+def translate(
+    context: typer.Context,
+    files: Annotated[list[Path] | None, typer.Argument(help="Files to translate; none, or -, is standard input.")] = None,
+    models: Annotated[list[str] | None, typer.Option("-m", "--model", help="A model folder; several are asked together.")] = None,
+    width: Annotated[int | None, typer.Option("--beam", help="Hypotheses that are kept at each step. [5]")] = None,
+    greedy: Annotated[bool, typer.Option("--greedy", help="The likeliest token at each step.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Draw from the model's distribution.")] = False,
+    mbr: Annotated[int | None, typer.Option("--mbr", metavar="N", help="Of N samples (--beam: the N best) the most like all.")] = None,
+    nbest: Annotated[int | None, typer.Option("--nbest", help="The N best translations: rank, score, text.")] = None,
+    samples: Annotated[int | None, typer.Option("--samples", help="Texts drawn for each line. [1]")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Below 1 sharpens the distribution.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Draw from the K likeliest tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw from the fewest tokens that hold this share.")] = None,
+    typical: Annotated[float | None, typer.Option(help="The same, those of typical information first.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Leave out what is less likely than this share of the likeliest.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of what is drawn. [0]")] = None,
+    utility: Annotated[str | None, typer.Option(help="Of --mbr: bleu, chrf, chrf++, rouge (L), rouge-1, rouge-2. [chrf]")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens at most, the end among them. [by the source's length]")] = None,
+    min_length: Annotated[int | None, typer.Option(help="Tokens at least.")] = None,
+    normalize: Annotated[str | None, typer.Option(help="Ranks by log P / T^alpha (length), or gnmt's ((5+T)/6)^alpha.")] = None,
+    length_penalty: Annotated[float | None, typer.Option(help="Alpha; 0 ranks by log P. [1]")] = None,
+    coverage: Annotated[float | None, typer.Option(help="Penalty of source words that were not looked at.")] = None,
+    stop: Annotated[str | None, typer.Option(help="likely, or exact: on while a longer text could win. [likely]")] = None,
+    no_repeat: Annotated[int | None, typer.Option(metavar="N", help="No N-gram twice.")] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: words that were there are less likely.")] = None,
+    diverse: Annotated[int | None, typer.Option(metavar="GROUPS", help="Groups of the beam that avoid each other.")] = None,
+    diversity: Annotated[float | None, typer.Option(help="What a token costs for each group that took it. [0.5]")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Every translation begins so.")] = None,
+    constraint: Annotated[list[str] | None, typer.Option("--constrain", help="Every translation holds this; may be repeated.")] = None,
+    until: Annotated[list[str] | None, typer.Option(help="A translation ends before this; may be repeated.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
+    alignment: Annotated[bool, typer.Option("--alignment", help="With --json: where the model looked for each token.")] = False,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=0, help="Threads; 0: as many as processors.")] = None,
+    errors: Annotated[str, typer.Option(help="Invalid UTF-8: strict or replace.")] = "strict",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes.")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, written whole or not at all.")] = None,
+) -> None:
+    """Translate line by line with a model of your own (seq train transformer, seq2seq).
+
+    A line in is a line out, blank ones included. A line too long for the model is cut into sentences.
+
+    \b
+        echo "Where is the station?" | seq translate -m my-en-de
+        seq translate book.en -m my-en-de --beam 8 -o book.de
+        seq translate book.en -m first -m second --nbest 3 --json
+        seq translate notes.en -m my-en-de --prefix "Wir" --constrain Bahnhof
+
+    JSON objects have line, source, rank, text, log_prob (of all tokens and the end, nats), score (what texts are ranked by), tokens,
+    ended (false: cut at the maximal length) and, of --mbr, utility. Why a model errs, and whose fault it is: seq beam --ref.
+    """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
+    files = files or []
+    if nothing_to_read(files):
+        note(context.get_help())
+        raise typer.Exit
+    choose(errors, ("strict", "replace"), "--errors")
+    if alignment and not json:
+        raise UsageFailure("--alignment is told with --json only")
+    given: dict[str, Any] = {
+        "--beam": width, "--greedy": greedy, "--sample": sample, "--mbr": mbr, "--nbest": nbest, "--samples": samples,
+        "--temperature": temperature, "--top-k": top_k, "--top-p": top_p, "--typical": typical, "--min-p": min_p, "--seed": seed,
+        "--utility": utility, "--max-length": max_length, "--min-length": min_length, "--normalize": normalize,
+        "--length-penalty": length_penalty, "--coverage": coverage, "--stop": stop, "--no-repeat": no_repeat,
+        "--repetition-penalty": repetition_penalty, "--diverse": diverse, "--diversity": diversity, "--prefix": prefix,
+        "--constraint": constraint, "--until": until,
+    }  # fmt: skip
+    job = opened(models or [], given, jobs)
+    job.as_objects, job.alignment, job.errors = json, alignment, errors
+    with Output(output) as out:
+        for part in job(Progress(quiet).watch(blocks(files))):
+            out.write(part)
+    if job.cut:
+        some = ", ".join(map(str, job.cut[:5])) + " …" * (len(job.cut) > 5)
+        note(f"seq translate: sentences longer than what the model has learned were cut up (line {some})", quiet)
+
+
+def opened(names: list[str], given: dict[str, Any], jobs: int | None) -> Job:
+    """The models, and how they are to be asked.
+
+    Raises:
+        UsageFailure: no model is named, or options contradict each other.
+        Failure: a model cannot be read, or is not for translation.
+    """
+    if not names:
+        raise UsageFailure("no model named", hint="-m FOLDER; seq train transformer and seq2seq make one")
+    from seqcli.workers import processors
+
+    if jobs is not None:
+        os.environ["OMP_NUM_THREADS"] = str(jobs or processors())
+    from seqcli.data import folder
+    from seqcli.decode.generate import plan
+    from seqcli.tasks import translation
+    from seqcli.text.segment import RuleSegmenter
+
+    folders = [folder.read(Path(folder.find(name))) for name in names]
+    generator = translation.load(folders)
+    if jobs is not None:
+        import torch
+
+        torch.set_num_threads(jobs or processors())
+    segmenter = RuleSegmenter(folders[0].config.get("language", "en"))
+    return translation.Job(generator, plan(given, generator), segmenter)
