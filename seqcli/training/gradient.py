@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcli.data.blocks import blocks
-from seqcli.data.examples import Batch
+from seqcli.data.examples import Batch, IntArray
 from seqcli.errors import Failure, UsageFailure
 from seqcli.models.tagger import label_ids
 from seqcli.training import journal
@@ -136,7 +136,7 @@ def learn_tags(run: Run, hyper: Any, place: Place) -> Learned:
     from seqcli.tasks import tagging
     from seqcli.tasks.learning.labels import Tags
 
-    parts = cut({name: tagging.read_tagged(files, run.column) for name, files in files_of(run).items()}, held_out(run.dev))
+    parts = cut({name: tagging.read_tagged(files, run.column) for name, files in files_of(run).items()}, held_out(run.dev), hyper.seed)
     train = parts["train"]
     features, hyper, vectors = inputs(train.tokens, hyper)
     model = NeuralTagger(features, labels_of(parts, place), hyper)
@@ -155,7 +155,7 @@ def learn_classes(run: Run, hyper: Any, place: Place) -> Learned:
     from seqcli.tasks import classification
     from seqcli.tasks.learning.labels import Classes
 
-    parts = cut({name: classification.read(files, hyper.units) for name, files in files_of(run).items()}, held_out(run.dev))
+    parts = cut({name: classification.read(files, hyper.units) for name, files in files_of(run).items()}, held_out(run.dev), hyper.seed)
     train = parts["train"]
     features, hyper, vectors = inputs(train.tokens, hyper)
     model = Classifier(features, labels_of(parts, place), hyper)
@@ -250,7 +250,7 @@ def files_of(run: Run) -> dict[str, Sequence[str]]:
 
 
 def held_out(dev: str) -> float:
-    """What share of the training data's end is for dev: where `--dev` is a percentage and not a file.
+    """What share of the training data is for dev: where `--dev` is a percentage and not a file.
 
     >>> held_out("10%"), held_out("dev.txt")
     (0.1, 0.0)
@@ -269,19 +269,22 @@ def held_out(dev: str) -> float:
     return share
 
 
-def cut(parts: dict[str, Batch], share: float) -> dict[str, Batch]:
-    """The last sentences of the training data as dev; tags may be of words or of texts."""
+def cut(parts: dict[str, Batch], share: float, seed: int) -> dict[str, Batch]:
+    """Some of the training data as dev, drawn at random: a file may be sorted."""
     if not share:
         return parts
     whole = parts["train"]
-    count = max(1, int(len(whole.lengths) * (1 - share)))
-    words = int(whole.lengths[:count].sum())
-    tags = count if len(whole.tags) == len(whole.lengths) != len(whole.tokens) else words
-    for name, some in (("train", slice(None, count)), ("dev", slice(count, None))):
-        place, gold = ((slice(None, end) if name == "train" else slice(end, None)) for end in (words, tags))
-        lengths = whole.lengths[some]
-        parts[name] = Batch(whole.tokens[place], lengths, np.ones(len(lengths), np.int64), tags=whole.tags[gold])
-    return parts
+    drawn = np.random.default_rng(seed).permutation(len(whole.lengths))
+    count = max(1, round(len(drawn) * share))
+    return parts | {"dev": taken(whole, np.sort(drawn[:count])), "train": taken(whole, np.sort(drawn[count:]))}
+
+
+def taken(whole: Batch, some: IntArray) -> Batch:
+    """Some sentences of a batch with their tags, of which there may be one a word or one a sentence."""
+    words = list(whole.split(whole.tokens))
+    by_word = len(whole.tags) == len(whole.tokens)
+    tags = list(whole.split(whole.tags)) if by_word else [[tag] for tag in whole.tags]
+    return Batch.of([words[i] for i in some], [tags[i] for i in some])
 
 
 def fingerprint(data: Any) -> str:

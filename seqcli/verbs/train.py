@@ -19,7 +19,7 @@ def train(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A model (crf, bpe, …: see --list), or a recipe (.toml).")] = "",
     files: Annotated[list[str] | None, typer.Option("--train", help="Training data; may be given several times.")] = None,
-    dev: Annotated[str, typer.Option("--dev", help="Held-out data, or 10%: the end of the training data.")] = "",
+    dev: Annotated[str, typer.Option("--dev", help="Held-out data, or 10%: so much of the training data (of text: its end).")] = "",
     test: Annotated[str, typer.Option("--test", help="Data to measure the finished model on, once.")] = "",
     src: Annotated[list[str] | None, typer.Option("--src", help="Translation: sources, a line each; with each a --tgt.")] = None,
     tgt: Annotated[list[str] | None, typer.Option("--tgt", help="Their translations, line by line.")] = None,

@@ -1,7 +1,7 @@
 """Learning to translate: P(target given source), the right words before each word given (teacher forcing).
 
 A batch has pairs of like lengths, so many as fit into `tokens`. Only what is there is learned from: states at padding are left out
-before the softmax, which is the dearest part of the step.
+before the softmax, the dearest part of a step of a small model.
 """
 
 from __future__ import annotations
@@ -123,12 +123,15 @@ class Translation:
 
     def loss(self, batch: Rows, carry: Any) -> Loss:  # noqa: ARG002  (each pair is by itself)
         """See `Task`."""
+        from seqcli.heads.cross_entropy import linear_cross_entropy
+
         network = self.translator.network
         there = np.flatnonzero(batch.after >= 0)
         states = network.states(self.tensor(batch.source), self.tensor(batch.lengths), self.tensor(batch.before), batch.sampled)
         states = states.flatten(0, 1).index_select(0, self.tensor(there))  # (N, D)
-        smoothing = self.recipe.smoothing * self.model.training
-        return Loss(network.head.loss(states, self.tensor(batch.after.ravel()[there]), smoothing), float(len(there)))
+        gold, smoothing = self.tensor(batch.after.ravel()[there]), self.recipe.smoothing * self.model.training
+        total = linear_cross_entropy(network.head.project(states), network.head.scores, gold, smoothing)
+        return Loss(total, float(len(there)))
 
     def tensor(self, array: AnyArray) -> torch.Tensor:
         """Where the model is."""
