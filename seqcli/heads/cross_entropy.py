@@ -1,8 +1,8 @@
 """The loss of a softmax over a large vocabulary without its scores in memory: a few rows at a time, in the processor's cache.
 
-The scores z = W x + b of N states over V tokens are N × V numbers, far more than all else in a small model, and a softmax goes over them
-again and again. But the gradient of a row's loss with respect to its scores, softmax(z) minus what is right, needs that row only. So rows
-are taken in parts, each of which leaves the gradients of x, W and b behind and is forgotten.
+The scores z = W x + b of N states over V tokens are N × V numbers, far more than all else in a small model, and a softmax goes over
+them again and again. But the gradient of a row's loss with respect to its scores, softmax(z) minus what is right, needs that row only.
+So rows are taken in parts, each of which leaves the gradients of x, W and b behind and is forgotten.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ class LinearCrossEntropy(torch.autograd.Function):
     """-Σ log P(gold), where all tokens together take the share `smoothing` of the gold."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, gold: Tensor, smoothing: float) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, gold: Tensor, smoothing: float) -> Tensor:
         """States (N, D), weight (V, D), bias (V,), gold (N,) -> a scalar, in nats."""
         V = len(weight)
         total = states.new_zeros(())
         gradients = torch.empty_like(states), torch.zeros_like(weight), torch.zeros_like(bias)
         rows = max(1, NUMBERS // V)
-        for x, right, into in zip(states.split(rows), gold.split(rows), gradients[0].split(rows), strict=True):
+        parts = (torch.split(each, rows) for each in (states, gold, gradients[0]))
+        for x, right, into in zip(*parts, strict=True):
             log_probs = torch.addmm(bias, x, weight.t()).log_softmax(-1)  # (n, V)
             total -= (1 - smoothing) * log_probs.gather(1, right[:, None]).sum()
             if smoothing:
@@ -42,7 +43,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """What was found on the way, times the gradient of the loss."""
         found = ctx.saved_tensors
         return *(found if bool(gradient == 1) else (each * gradient for each in found)), None, None

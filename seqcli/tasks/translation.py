@@ -18,6 +18,7 @@ from seqcli.data.folder import Folder
 from seqcli.decode.generate import Found, Plan, Writer
 from seqcli.decode.settings import Hypothesis, Settings
 from seqcli.decode.telling import record, value
+from seqcli.errors import UsageFailure
 from seqcli.models import registry
 from seqcli.text.segment import RuleSegmenter
 
@@ -208,6 +209,14 @@ def size(source: Any) -> int:
 def longest_of(generator: Generator) -> int:
     """Tokens of a source or a target that a translator has learned."""
     return int(cast(Any, generator).longest)
+
+
+def check_writable(generator: Generator, option: str, text: str) -> None:
+    """Raises UsageFailure: a text with something that the vocabulary of the targets lacks."""
+    model = cast(Any, getattr(generator, "first", generator))
+    (ids,) = model.targets([text])
+    if model.codecs.target.unknown in ids:
+        raise UsageFailure(f"{option} {text}: the model cannot write it", hint="its vocabulary lacks some of it")
 
 
 def load(folders: Sequence[Folder]) -> Any:

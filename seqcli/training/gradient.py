@@ -221,8 +221,8 @@ def begin(model: Neural, vectors: Any, place: Place) -> None:
 
     place.report(f"{len(model.labels)} labels, {count(model.network):,} weights")
     if vectors is not None:
-        known = begin_with(model.network.inputs, model.features.words, vectors)
-        place.report(f"{known:,} words begin with ready vectors")
+        known = begin_with(model.network.inputs, model.features, vectors)
+        place.report(f"{known:,} words have ready vectors")
 
 
 def named(measured: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -230,17 +230,17 @@ def named(measured: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {f"{name} {metric}": round(value, 2) for name, part in measured.items() for metric, value in part.items()}
 
 
-def inputs(tokens: Any, hyper: Any) -> tuple[Features, Any, Any]:
-    """What the model sees of words; the recipe, its embedding as wide as the ready vectors; these."""
+def inputs(tokens: Sequence[str], hyper: Any) -> tuple[Features, Any, Any]:
+    """What the model sees of words; the recipe, its embedding as wide as ready vectors that it begins with; these."""
     from seqcli.models.neural.words import Features
 
-    if not hyper.vectors:
-        return Features.learn(tokens, hyper), hyper, None
-    from seqcli.data.vectors import open_vectors
+    vectors = None
+    if hyper.vectors:
+        from seqcli.data.vectors import open_vectors
 
-    vectors = open_vectors(hyper.vectors)
-    hyper = replace(hyper, embedding=vectors.dimensions)
-    return Features.learn(tokens, hyper, list(vectors.words)), hyper, vectors
+        vectors = open_vectors(hyper.vectors)
+        hyper = hyper if hyper.frozen else replace(hyper, embedding=vectors.dimensions)
+    return Features.learn(tokens, hyper, vectors), hyper, vectors
 
 
 def files_of(run: Run) -> dict[str, Sequence[str]]:

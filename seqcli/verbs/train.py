@@ -110,6 +110,8 @@ def check_data(run: Run) -> None:
         raise UsageFailure(f"--train: {name} learns from pairs", hint="--src FILE --tgt FILE")
     if not run.src or not run.tgt:
         raise UsageFailure(f"nothing to train on: {name} learns from sources and their translations", hint="--src FILE --tgt FILE")
+    if run.dev and run.dev_src:
+        raise UsageFailure(f"--dev {run.dev} and --dev-src: one of them")
     held_out = {"--dev": not run.dev or run.dev.endswith("%"), "--test": not run.test}
     for option, fits in held_out.items():
         if not fits:

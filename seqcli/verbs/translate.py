@@ -115,5 +115,7 @@ def opened(names: list[str], given: dict[str, Any], jobs: int | None) -> Job:
         import torch
 
         torch.set_num_threads(jobs or processors())
+    for option, text in (("--prefix", given["--prefix"] or ""), *(("--constrain", phrase) for phrase in given["--constraint"] or ())):
+        translation.check_writable(generator, option, text)
     segmenter = RuleSegmenter(folders[0].config.get("language", "en"))
     return translation.Job(generator, plan(given, generator), segmenter)

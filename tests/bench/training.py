@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -45,8 +45,8 @@ def main() -> None:
     steps, runs = (numbers + [20, 3][len(numbers) :])[:2]
     found: dict[str, list[dict[str, float]]] = {name: [] for name in KINDS if name != THEIRS or find_spec("accelerate")}
     for _ in range(runs):
-        for name in found:
-            found[name].append(in_process(name, steps))
+        for name, costs in found.items():
+            costs.append(in_process(name, steps))
     middle = {name: {key: median(run[key] for run in each) for key in each[0]} for name, each in found.items()}
     mine = middle["seq"]
     rows = [
@@ -132,7 +132,7 @@ class Attention(nn.Module):
         parts = (self.query(x), *self.key_value(memory).chunk(2, -1))
         queries, keys, values = (each.unflatten(-1, (self.heads, -1)).transpose(1, 2) for each in parts)
         found = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal)
-        return self.out(found.transpose(1, 2).flatten(2))
+        return cast(Tensor, self.out(found.transpose(1, 2).flatten(2)))
 
 
 class Block(nn.Module):
@@ -150,7 +150,7 @@ class Block(nn.Module):
         x = x + self.dropout(self.attention(y, y, None if self.cross else mask, causal=self.cross is not None))
         if self.cross is not None:
             x = x + self.dropout(self.cross(self.norms[2](x), memory, mask))
-        return x + self.dropout(self.feed(self.norms[1](x)))
+        return cast(Tensor, x + self.dropout(self.feed(self.norms[1](x))))
 
 
 class Bare(nn.Module):
@@ -168,7 +168,7 @@ class Bare(nn.Module):
         self.waves = torch.stack([angles.sin(), angles.cos()], 2).flatten(1)
 
     def embedded(self, ids: Tensor) -> Tensor:
-        return self.dropout(self.embedding(ids) * self.scale + self.waves[: ids.shape[1]])
+        return cast(Tensor, self.dropout(self.embedding(ids) * self.scale + self.waves[: ids.shape[1]]))
 
     def forward(self, source: Tensor, lengths: Tensor, before: Tensor, after: Tensor) -> Tensor:
         mask = (torch.arange(source.shape[1]) < lengths[:, None])[:, None, None]
@@ -216,7 +216,7 @@ def theirs(steps: int) -> dict[str, float]:
     )  # fmt: skip
     clock = Clock([as_dictionary(batch) for batch in batches])
 
-    class Fed(Seq2SeqTrainer):  # type: ignore[misc]
+    class Fed(Seq2SeqTrainer):
         """With batches that are ready."""
 
         def get_train_dataloader(self) -> Any:

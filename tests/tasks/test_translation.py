@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli.data.blocks import Block
@@ -63,8 +64,8 @@ class Capitals:
         return (probs / probs.sum(1, keepdim=True)).log(), (rest, place + 1)
 
 
-def job(generator=None, method="beam", **settings) -> Job:
-    return Job(generator or Capitals(), Plan(method, Settings(**settings), nbest=settings.get("nbest", 1)), RuleSegmenter("en"))
+def job(generator=None, method="beam", **options) -> Job:
+    return Job(generator or Capitals(), Plan(method, Settings(**options), nbest=options.get("nbest", 1)), RuleSegmenter("en"))
 
 
 def blocks_of(text, size):
@@ -76,6 +77,7 @@ def blocks_of(text, size):
 
 
 @pytest.mark.parametrize("method", ["beam", "greedy", "sample"])
+@settings(max_examples=20)
 @given(lines=st.lists(st.text("ab ", max_size=5), max_size=30), size=st.integers(1, 8))
 def test_a_line_in_a_line_out(method, lines, size):
     made = job(method=method, beam=2, temperature=0.05)
@@ -156,8 +158,8 @@ def test_room():
 
 def test_prefix_and_glossary():
     generator = Capitals()
-    chosen = plan({"--prefix": "X", "--constraint": ["QZ"], "--beam": 8}, generator)  # type: ignore[arg-type]
-    (found,) = Job(generator, chosen, RuleSegmenter("en")).translated(["ab"])  # type: ignore[arg-type]
+    chosen = plan({"--prefix": "X", "--constraint": ["QZ"], "--beam": 8}, generator)
+    (found,) = Job(generator, chosen, RuleSegmenter("en")).translated(["ab"])
     assert found[0].text.startswith("X")
     assert "QZ" in found[0].text
 
@@ -186,14 +188,10 @@ def test_a_model_twice_is_that_model():
     one = translator("abc")
     twice = Translators([one, one])
     lines = ["abc", "b", "ccaab"]
-    texts = [
-        [(each.text, each.hypothesis.log_prob) for each in found]
-        for model in (one, twice)
-        for found in job(model, beam=3, nbest=2, coverage=0.1).translated(lines)
-    ]
-    for (text, log_prob), (other, its_log_prob) in zip(sum(texts[:3], []), sum(texts[3:], []), strict=True):
-        assert text == other
-        assert log_prob == pytest.approx(its_log_prob, abs=1e-4)
+    found = [job(model, beam=3, nbest=2, coverage=0.1).translated(lines) for model in (one, twice)]
+    for mine, theirs in zip(*(chain.from_iterable(each) for each in found), strict=True):
+        assert mine.text == theirs.text
+        assert mine.hypothesis.log_prob == pytest.approx(theirs.hypothesis.log_prob, abs=1e-4)
     assert Translators([one, translator("abc", 1, longest=9)]).longest == 9
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 
+from seqcli.data import folder
 from tests.conftest import SAMPLES
 
 TRAIN, DEV = SAMPLES / "tags.train.conllu", SAMPLES / "tags.dev.conllu"
@@ -84,11 +86,20 @@ def test_spans(invoke, tmp_path):
 def test_ready_vectors(invoke, tmp_path):
     (tmp_path / "v.txt").write_text("3 4\nthe 1 2 3 4\ncat 0 1 0 1\nzyzzyva 1 0 0 1\n")
     assert invoke("models", "import", tmp_path / "v.txt", "-o", tmp_path / "v").code == 0
-    settings = ("--set", f"vectors={tmp_path / 'v'}", "--set", "size=12", "--set", "epochs=1")
-    found = invoke("train", "bilstm-crf", "--train", TRAIN, "-o", tmp_path / "m", *settings)
-    assert found.code == 0, found
-    assert "3 words begin with ready vectors" in found.err
-    assert json.loads((tmp_path / "m" / "config.json").read_text())["recipe"]["vectors"] == "v"  # not where it lay
+    tagged = []
+    for name, frozen in (("still", "true"), ("moved", "false")):
+        settings = ("--set", f"vectors={tmp_path / 'v'}", "--set", "size=12", "--set", "epochs=1", "--set", f"frozen={frozen}")
+        found = invoke("train", "bilstm-crf", "--train", TRAIN, "-o", tmp_path / name, *settings)
+        assert found.code == 0, found
+        assert "3 words have ready vectors" in found.err
+        assert json.loads((tmp_path / name / "config.json").read_text())["recipe"]["vectors"] == "v"  # not where it lay
+        tagged.append(invoke("tag", "-m", tmp_path / name, "--json", "--proba", stdin=b"The cat sat .\n").text)
+    assert tagged[0] != tagged[1]
+    tensors = folder.read(tmp_path / "still").tensors
+    ready = tensors["inputs.ready.weight"]
+    ratio = ready[1:] / np.array([[1, 2, 3, 4], [0, 1, 0, 1], [1, 0, 0, 1]]).clip(min=1e-9)
+    assert np.allclose(ratio[ready[1:] != 0], ratio[0, 0], rtol=1e-5)  # scaled, and as they were
+    assert not ready[0].any()
 
 
 def test_what_does_not_fit(invoke, reviews):

@@ -7,21 +7,22 @@ import random
 
 import pytest
 
-from tests.conftest import SAMPLES
+from tests.conftest import seq
 
 LINES = {"copy": lambda text: text, "reverse": lambda text: text[::-1]}
-SMALL = [f"--set={setting}" for setting in ("units=char", "tokens=512", "dropout=0", "smoothing=0", "longest=16", "schedule=cosine", "warmup=40")]
+SMALL = ["--set=units=char", "--set=tokens=512", "--set=dropout=0", "--set=smoothing=0", "--set=longest=16"]
+SMALL += ["--set=schedule=cosine", "--set=warmup=40"]
 SEQ2SEQ = ["seq2seq", *SMALL, "--set=size=64", "--set=embedding=32", "--set=rate=5e-3"]
 TRANSFORMER = ["transformer", *SMALL, "--set=size=64", "--set=layers=2", "--set=rate=3e-3"]
 EVERY = {
-    "none": [*SEQ2SEQ, "--set=attention=none", "--set=size=128", "--set=epochs=20"],
-    "bahdanau": [*SEQ2SEQ, "--set=attention=bahdanau", "--set=epochs=7"],
-    "dot": [*SEQ2SEQ, "--set=attention=dot", "--set=epochs=7"],
-    "general": [*SEQ2SEQ, "--set=attention=general", "--set=cell=gru", "--set=epochs=7"],
-    "concat": [*SEQ2SEQ, "--set=attention=concat", "--set=epochs=7"],
-    "pre-attention": [*SEQ2SEQ, "--set=attention=dot", "--set=pre_attention=true", "--set=epochs=15"],
-    "transformer": [*TRANSFORMER, "--set=epochs=12"],
-    "transformer-rotary": [*TRANSFORMER, "--set=positions=rotary", "--set=epochs=12"],
+    "none": [*SEQ2SEQ, "--set=attention=none", "--set=size=160", "--set=epochs=40"],
+    "bahdanau": [*SEQ2SEQ, "--set=attention=bahdanau", "--set=epochs=16"],
+    "dot": [*SEQ2SEQ, "--set=attention=dot", "--set=cell=gru", "--set=epochs=12"],
+    "general": [*SEQ2SEQ, "--set=attention=general", "--set=epochs=16"],
+    "concat": [*SEQ2SEQ, "--set=attention=concat", "--set=epochs=16"],
+    "pre-attention": [*SEQ2SEQ, "--set=attention=dot", "--set=pre_attention=true", "--set=epochs=30"],
+    "transformer": [*TRANSFORMER, "--set=epochs=30"],
+    "transformer-rotary": [*TRANSFORMER, "--set=positions=rotary", "--set=epochs=30"],
 }
 
 
@@ -30,7 +31,7 @@ def corpus(tmp_path_factory):
     """Strings of letters, and what becomes of them; those of dev and test are not in train."""
     folder = tmp_path_factory.mktemp("pairs")
     generator = random.Random(1)
-    texts = list(dict.fromkeys("".join(generator.choices("abcdefgh", k=1 + i % 8)) for i in range(5000)))
+    texts = list(dict.fromkeys("".join(generator.choices("abcdef", k=1 + i % 5)) for i in range(4000)))
     generator.shuffle(texts)
     parts = {"dev": texts[:100], "test": texts[100:200], "train": texts[200:]}
     for name, lines in parts.items():
@@ -40,16 +41,13 @@ def corpus(tmp_path_factory):
 
 
 def training(corpus, task="reverse"):
-    return [
-        "--src", corpus / "train.src", "--tgt", corpus / f"train.{task}", "--dev-src", corpus / "dev.src", "--dev-tgt", corpus / f"dev.{task}",
-    ]  # fmt: skip
+    sides = {"--src": "train.src", "--tgt": f"train.{task}", "--dev-src": "dev.src", "--dev-tgt": f"dev.{task}"}
+    return [word for option, name in sides.items() for word in (option, corpus / name)]
 
 
 @pytest.fixture(scope="module")
 def trained(corpus, tmp_path_factory):
     """A model that reverses, well enough to be asked."""
-    from tests.conftest import seq
-
     path = tmp_path_factory.mktemp("models") / "reverse"
     done = seq("train", *EVERY["dot"], *training(corpus), "-o", path)
     assert done.code == 0, done.err
@@ -94,7 +92,7 @@ def test_options_of_search(invoke, trained):
     assert translated("-m", trained, "--beam", 3) == translated("--coverage", 0.1) == ["dcba"]
     assert [row.split("\t")[0] for row in translated("--nbest", 3)] == ["1", "2", "3"]
     assert translated("--prefix", "ee")[0].startswith("ee")
-    assert "hh" in translated("--constrain", "hh")[0]
+    assert "ff" in translated("--constrain", "ff")[0]
     (row,) = map(json.loads, translated("--json", "--alignment"))
     assert row.items() >= {"source": "abcd", "text": "dcba", "tokens": ["d", "c", "b", "a"], "source_tokens": [*"abcd", "</s>"]}.items()
     assert [max(range(5), key=weights.__getitem__) for weights in row["alignment"]][:3] == [3, 2, 1]
@@ -108,14 +106,14 @@ def test_longer_than_what_was_learned(invoke, trained):
     assert "cut up (line 2)" in done.err
 
 
-def test_bad_models(invoke, trained, small, tmp_path):
+def test_bad_models(invoke, trained, tmp_path):
     invoke("translate", stdin=b"a\n").fails(2, "no model named", "seq train transformer")
-    invoke("translate", "-m", "en-pos", stdin=b"a\n").fails(1, "holds a model for tagging (crf), not for translation", "seq tag uses it")
-    invoke("tag", "-m", trained, stdin=b"a\n").fails(1, "holds a model for translation (seq2seq), not for tagging", "seq translate uses it")
+    invoke("translate", "-m", "en-pos", stdin=b"a\n").fails(1, "a model for tagging (crf), not for translation", "seq tag uses it")
+    invoke("tag", "-m", trained, stdin=b"a\n").fails(1, "a model for translation (seq2seq), not for tagging", "seq translate uses it")
     invoke("translate", "-m", trained, "--alignment", stdin=b"a\n").fails(2, "--json")
+    invoke("translate", "-m", trained, "--constrain", "ax", stdin=b"a\n").fails(2, "--constrain ax: the model cannot write it")
     invoke("translate", "-m", trained, "--beam", 0, stdin=b"a\n").fails(2, "--beam 0")
     invoke("translate", "-m", trained, "--sample", "--beam", 3, stdin=b"a\n").fails(2, "--beam means nothing to --sample")
-    weights = trained / "model.safetensors"
     broken = tmp_path / "broken"
     broken.mkdir()
     for path in trained.iterdir():
@@ -124,7 +122,6 @@ def test_bad_models(invoke, trained, small, tmp_path):
     config["recipe"]["size"] = 32
     (broken / "config.json").write_text(json.dumps(config))
     invoke("translate", "-m", broken, stdin=b"a\n").fails(1, "broken", "has shape")
-    assert weights.exists()
 
 
 @pytest.mark.parametrize(
@@ -136,10 +133,11 @@ def test_bad_models(invoke, trained, small, tmp_path):
         (["crf", "--src", "{en}", "--tgt", "{de}"], "does not translate"),
         (["transformer", "--src", "{en}", "--tgt", "{de}", "--dev", "{en}"], "--dev-src FILE --dev-tgt FILE"),
         (["transformer", "--src", "{en}", "--tgt", "{de}", "--dev-src", "{en}"], "--dev-src without --dev-tgt"),
+        (["transformer", "--src", "{en}", "--tgt", "{de}", "--dev", "9%", "--dev-src", "{en}", "--dev-tgt", "{de}"], "one of them"),
         (["transformer", "--src", "{en}", "--src", "{en}", "--tgt", "{de}"], "2 files of sources and 1 of targets"),
         (["seq2seq", "--src", "{en}", "--tgt", "{de}", "--set", "attention=lung"], "attention=lung: no such attention"),
     ],
-    ids=["nothing", "one-side", "train", "crf", "dev", "dev-one-side", "files", "attention"],
+    ids=["nothing", "one-side", "train", "crf", "dev", "dev-one-side", "dev-twice", "files", "attention"],
 )
 def test_bad_commands(invoke, tmp_path, options, said):
     files = {name: tmp_path / name for name in ("en", "de")}
@@ -158,7 +156,7 @@ def test_bad_data(invoke, tmp_path):
     de.write_text("\n\n\n")
     invoke("train", "transformer", *sides).fails(1, "no pair of lines")
     de.write_text("eins\nzwei\ndrei\n")
-    invoke("train", "transformer", *sides, "--set=longest=2").fails(1, "every pair has a side of more than longest=2 tokens")
+    invoke("train", "transformer", *sides, "--set=longest=2", "-q").fails(1, "every pair has a side of more than longest=2 tokens")
     de.write_text("eins\n\ndrei\n")
     done = invoke("train", "transformer", *sides, "--set=epochs=1", "--set=longest=4")
     assert done.code == 0
@@ -172,8 +170,8 @@ def test_a_recipe(invoke, tmp_path):
     for name in ("en", "de"):
         (tmp_path / name).write_text("the cat sat\nthe dog ran\n" * 30)
     (tmp_path / "r.toml").write_text(
-        f'model = "transformer"\nsrc = ["{tmp_path}/en"]\ntgt = ["{tmp_path}/de"]\ndev = "10%"\n[settings]\nunits = "word"\nshared = false\n'
-        "size = 8\nheads = 2\nlayers = 2\ndecoder_layers = 1\nepochs = 2\nbleu = true\n"
+        f'model = "transformer"\nsrc = ["{tmp_path}/en"]\ntgt = ["{tmp_path}/de"]\ndev = "10%"\n[settings]\nunits = "word"\n'
+        "shared = false\nsize = 8\nheads = 2\nlayers = 2\ndecoder_layers = 1\nepochs = 2\nbleu = true\n"
     )
     done = invoke("train", tmp_path / "r.toml", "-o", tmp_path / "m", "--plot", tmp_path / "plot")
     assert done.code == 0, done.err
@@ -188,4 +186,3 @@ def test_a_recipe(invoke, tmp_path):
 def test_help(invoke):
     assert "--constrain" in invoke("translate", "--help").text
     assert "transformer" in invoke("train", "--list").text
-    assert SAMPLES.exists()

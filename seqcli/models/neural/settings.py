@@ -43,10 +43,12 @@ class Recurrent(Neural):
     """A recurrent encoder, and how the words that it reads become vectors."""
 
     embedding: int = 128  # numbers of a word's vector
-    vectors: str = ""  # tags, class: a model of word vectors to begin with
+    vectors: str = ""  # tags, class: a model of word vectors …
+    frozen: bool = True  # … which stay as they are, beside vectors of words that are learned; else learning begins with them
     characters: int = 0  # tags, class: numbers of a character's vector; 0: words are not spelled
     filters: int = 64  # tags, class: patterns of characters
     word_dropout: float = 0.0  # tags, class: words that are made unknown in training
+    positions: bool = False  # tags, class: where a word stands is added to its vector; beyond `window` all places are one
     cell: str = "lstm"  # rnn (tanh), irnn (ReLU that begins as the identity), gru or lstm
     size: int = 256  # of a state, a direction
     layers: int = 1  # class: 0 for a bag of words
@@ -176,8 +178,9 @@ class RecurrentTranslation(Translation):
                 raise UsageFailure(f"{name}={getattr(self, name)}: no such {name}", hint=nearest(getattr(self, name), known))
         if self.bidirectional and self.size % 2:
             raise UsageFailure(f"size={self.size} is odd: a bidirectional encoder has half of it a direction")
-        if self.scheduled_sampling > 1:
-            raise UsageFailure(f"scheduled_sampling={self.scheduled_sampling}: it is a share, 1 at most")
+        if self.scheduled_sampling > 1 or self.sampling_epochs < 1:
+            said = f"scheduled_sampling={self.scheduled_sampling}, sampling_epochs={self.sampling_epochs}"
+            raise UsageFailure(f"{said}: a share, 1 at most, reached after 1 epoch at least")
         if self.pre_attention and (self.attention == "none" or self.scheduled_sampling):
             why = "nothing to look at" if self.attention == "none" else "no scheduled_sampling: it reads the whole target at once"
             raise UsageFailure(f"pre_attention=true with {why}")

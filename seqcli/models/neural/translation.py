@@ -156,7 +156,12 @@ class Translator:
             return self.network.head.log_probs(states), state
 
     def attention(self, state: Any) -> tuple[Tensor, Tensor]:
-        """Where the last step looked, (N, S), each row's sum 1, and which places are real, (N, S)."""
+        """Where the last step looked, (N, S), each row's sum 1, and which places are real, (N, S).
+
+        Raises:
+            UsageFailure: the model looks nowhere.
+        """
+        self.check_attends()
         with torch.inference_mode():
             return self.network.attention(state)
 
@@ -174,7 +179,12 @@ class Translator:
         return found
 
     def alignments(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[FloatArray]:
-        """Where each layer and head looks before it writes each token and the end: (layers, heads, n + 1, S) a target."""
+        """Where each layer and head looks before it writes each token and the end: (layers, heads, n + 1, S) a target.
+
+        Raises:
+            UsageFailure: the model looks nowhere.
+        """
+        self.check_attends()
         found: list[FloatArray] = [np.zeros((0, 0, 0, 0), dtype=np.float32)] * len(sources)
         for rows, source, lengths, before in self.forced(sources, targets):
             for row, weights in zip(rows, self.network.explained(source, lengths, before), strict=True):
@@ -194,6 +204,13 @@ class Translator:
                 rows, order = order[-count:], order[:-count]
                 before = self.padded([[self.end, *targets[row]] for row in rows], self.end)[0]
                 yield rows, *self.padded([sources[row] for row in rows], self.codecs.source.end), before
+
+    def check_attends(self) -> None:
+        """Raises UsageFailure: the model has no attention."""
+        if getattr(self.recipe, "attention", "") == "none":
+            raise UsageFailure(
+                "this model does not look at its source while it writes (attention=none)", hint="no --coverage, no --alignment"
+            )
 
     def padded(self, batch: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
         """Ids (B, L) and lengths (B,)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from seqcli.data.examples import AnyArray, IntArray
 from seqcli.text.lexicon import UNKNOWN, Lexicon
 
 if TYPE_CHECKING:
+    from seqcli.data.vectors import Vectors
     from seqcli.models.neural.settings import Recurrent
 
 LONGEST = 24  # characters of a word that are looked at: so many of its beginning and end
@@ -30,12 +31,13 @@ class Padded:
 
     words: Tensor  # (B, L)
     lengths: Tensor  # (B,)
+    ready: Tensor | None = None  # (B, L) words of the ready vectors
     spelling: Tensor | None = None  # (U, C) characters of the distinct words
     which: Tensor | None = None  # (B, L) the distinct word at each place
 
     def to(self, device: torch.device) -> Padded:
         """On another device."""
-        parts = (self.words, self.lengths, self.spelling, self.which)
+        parts = (self.words, self.lengths, self.ready, self.spelling, self.which)
         return Padded(*(each if each is None else each.to(device) for each in parts))  # type: ignore[arg-type]
 
 
@@ -45,32 +47,47 @@ class Features:
 
     words: Lexicon
     characters: Lexicon | None = None
+    ready: Lexicon | None = None  # words that have vectors which are not learned …
+    width: int = 0  # … of so many numbers
 
     @classmethod
-    def learn(cls, tokens: Sequence[str], settings: Recurrent, more: Sequence[str] = ()) -> Features:
-        """From the words of the training data; those of `more`, which have vectors already, stay whether they occur or not."""
-        words = Lexicon.learn(tokens, settings.min_count, settings.lowercase, settings.vocab_size, more)
-        return cls(words, Lexicon.learn("".join(tokens), least=2) if settings.characters else None)
+    def learn(cls, tokens: Sequence[str], settings: Recurrent, vectors: Vectors | None = None) -> Features:
+        """From the words of the training data; those of ready vectors stay whether they occur or not."""
+        known = () if vectors is None else tuple(vectors.words)
+        words = Lexicon.learn(tokens, settings.min_count, settings.lowercase, settings.vocab_size, () if settings.frozen else known)
+        characters = Lexicon.learn("".join(tokens), least=2) if settings.characters else None
+        ready = Lexicon(("", *known), vectors.lowercase) if vectors is not None and settings.frozen else None
+        return cls(words, characters, ready, 0 if vectors is None or ready is None else vectors.dimensions)
 
     @classmethod
     def load(cls, tensors: Mapping[str, AnyArray], lowercase: bool) -> Features:
         """The reverse of `tensors`."""
-        characters = tensors.get("characters")
         words = Lexicon.unpacked(folder.take(tensors, "words", None), lowercase)
-        return cls(words, None if characters is None else Lexicon.unpacked(characters, lowercase=False))
+        characters, ready = tensors.get("characters"), tensors.get("ready")
+        return cls(
+            words,
+            None if characters is None else Lexicon.unpacked(characters, lowercase=False),
+            None if ready is None else Lexicon.unpacked(ready, lowercase=bool(tensors["ready.lowercase"][0])),
+            0 if ready is None else int(folder.take(tensors, "inputs.ready.weight", None, None).shape[1]),
+        )
 
     def tensors(self) -> dict[str, AnyArray]:
         """For a model folder."""
         found = {"words": self.words.packed()}
-        return found if self.characters is None else found | {"characters": self.characters.packed()}
+        if self.characters is not None:
+            found["characters"] = self.characters.packed()
+        if self.ready is not None:
+            found |= {"ready": self.ready.packed(), "ready.lowercase": np.array([self.ready.lowercase], dtype=np.uint8)}
+        return found
 
     def read(self, tokens: Sequence[str], lengths: IntArray) -> Sentences:
         """Sentences end to end as numbers."""
+        ready = None if self.ready is None else self.ready.ids(tokens)
         if self.characters is None:
-            return Sentences(self.words.ids(tokens), lengths)
+            return Sentences(self.words.ids(tokens), lengths, ready)
         distinct: dict[str, int] = {}
         types = np.fromiter((distinct.setdefault(token, len(distinct)) for token in tokens), np.int64, len(tokens))
-        return Sentences(self.words.ids(tokens), lengths, types, self.spelled(list(distinct)))
+        return Sentences(self.words.ids(tokens), lengths, ready, types, self.spelled(list(distinct)))
 
     def spelled(self, words: Sequence[str]) -> AnyArray:
         """The characters of words, (U, C); 0 after the last, 1 for one that is unknown."""
@@ -85,6 +102,7 @@ class Sentences:
 
     words: IntArray  # (N,)
     lengths: IntArray  # (B,)
+    ready: IntArray | None = None  # (N,)
     types: IntArray | None = None  # (N,) the distinct word at each place
     spelling: AnyArray | None = None  # (U, C) characters of the distinct words
 
@@ -103,12 +121,14 @@ class Sentences:
         """Some sentences side by side."""
         lengths, places = self.lengths[some], self.places(some)
         words = torch.from_numpy(padded(self.words[places], lengths))
+        ready = None if self.ready is None else torch.from_numpy(padded(self.ready[places], lengths))
         if self.types is None or self.spelling is None:
-            return Padded(words, torch.from_numpy(lengths))
+            return Padded(words, torch.from_numpy(lengths), ready)
         types, which = np.unique(self.types[places], return_inverse=True)
         spelling = self.spelling[types]
         spelling = spelling[:, : max(1, int((spelling > 0).any(axis=0).sum()))]
-        return Padded(words, torch.from_numpy(lengths), torch.from_numpy(spelling), torch.from_numpy(padded(which, lengths)))
+        which = padded(which, lengths)
+        return Padded(words, torch.from_numpy(lengths), ready, torch.from_numpy(spelling), torch.from_numpy(which))
 
 
 def padded(values: IntArray, lengths: IntArray) -> IntArray:
@@ -131,6 +151,12 @@ class WordInputs(nn.Module):
         nn.init.normal_(self.word.weight, std=settings.embedding**-0.5)
         self.drop_words = settings.word_dropout
         self.size = settings.embedding
+        self.places = nn.Embedding(settings.window, settings.embedding) if settings.positions else None
+        self.ready = None
+        if features.ready is not None:
+            self.ready = nn.Embedding(len(features.ready), features.width)
+            self.ready.weight.requires_grad_(False)
+            self.size += features.width
         self.spelling = None
         if features.characters is not None:
             self.spelling = Spelling(len(features.characters) + 1, settings.characters, settings.filters)
@@ -142,9 +168,15 @@ class WordInputs(nn.Module):
         if self.training and self.drop_words:  # an unknown word should be no surprise
             words = words.masked_fill(torch.rand(words.shape, device=words.device) < self.drop_words, UNKNOWN)
         vectors: Tensor = self.word(words)
-        if self.spelling is None or batch.spelling is None or batch.which is None:
-            return vectors
-        return torch.cat([vectors, self.spelling(batch.spelling)[batch.which]], dim=2)
+        if self.places is not None:
+            place = torch.arange(words.shape[1], device=words.device).clamp(max=self.places.num_embeddings - 1)
+            vectors = vectors + self.places(place)
+        parts = [vectors]
+        if self.ready is not None:
+            parts.append(self.ready(batch.ready))
+        if self.spelling is not None and batch.spelling is not None:
+            parts.append(self.spelling(batch.spelling)[batch.which])
+        return torch.cat(parts, dim=2) if len(parts) > 1 else vectors
 
 
 class Spelling(nn.Module):
@@ -164,12 +196,13 @@ class Spelling(nn.Module):
         return best.relu()
 
 
-def begin_with(inputs: WordInputs, lexicon: Lexicon, vectors: Any) -> int:
-    """Copy ready vectors into the embedding, scaled to the length of its own; returns how many words have one."""
+def begin_with(inputs: WordInputs, features: Features, vectors: Vectors) -> int:
+    """Copy ready vectors to their place, as long as those that are learned begin; returns how many words have one."""
+    lexicon, place = (features.words, inputs.word) if features.ready is None or inputs.ready is None else (features.ready, inputs.ready)
     found, known = vectors.look_up(list(lexicon.words))
     known[UNKNOWN] = False
     ready = torch.from_numpy(np.asarray(found[known], dtype=np.float32))
     with torch.no_grad():
-        ready /= ready.std().clamp(min=1e-6) * inputs.word.embedding_dim**0.5
-        inputs.word.weight[torch.from_numpy(np.flatnonzero(known))] = ready
+        ready /= ready.std().clamp(min=1e-6) * place.embedding_dim**0.5
+        place.weight[torch.from_numpy(np.flatnonzero(known))] = ready
     return int(known.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,10 +24,10 @@ CODEC = Codec.of_pieces(["<unk>", *"abcdef"], "char")
 OTHER = Codec.of_pieces(["<unk>", *"uvwxyz"], "char")
 TEXTS = ["abc", "", "fedcba", "a", "dd"]
 TARGETS = [[1, 2, 3], [4], [], [6, 5, 4, 3, 2, 1, 1], [2, 2]]
-SMALL = {"size": 8, "heads": 2, "layers": 2, "longest": 16}
+SMALL: dict[str, Any] = {"size": 8, "heads": 2, "layers": 2, "longest": 16}
 RECIPES: dict[str, EncoderDecoder | RecurrentTranslation] = {
     "transformer": transformer.Recipe(**SMALL),
-    "transformer-deep-shallow": transformer.Recipe(**SMALL | {"layers": 3, "decoder_layers": 1}, positions="rotary", activation="swiglu"),
+    "transformer-shallow": transformer.Recipe(**SMALL, decoder_layers=1, positions="rotary", activation="swiglu"),
     "transformer-postnorm": transformer.Recipe(**SMALL, positions="learned", prenorm=False, tied=False),
     "none": seq2seq.Recipe(attention="none", cell="gru", embedding=6, size=8, layers=2, bidirectional=False),
     "bahdanau": seq2seq.Recipe(attention="bahdanau", embedding=6, size=8, decoder_layers=2),
@@ -144,16 +145,16 @@ def test_every_weight_learns(name):
         return {name: None if weight.grad is None else weight.grad.clone() for name, weight in model.module.named_parameters()}
 
     first = gradients(source, before)
-    assert not [name for name, grad in first.items() if grad is None or not bool(grad.any())]
+    assert not [weight for weight, grad in first.items() if grad is None or not bool(grad.any())]
     wider = torch.nn.functional.pad(source, (0, 3), value=2), torch.nn.functional.pad(before, (0, 2), value=1)
-    for name, grad in gradients(*wider).items():
-        assert torch.allclose(first[name], grad, rtol=1e-4, atol=1e-3), name
+    for weight, grad in gradients(*wider).items():
+        assert torch.allclose(first[weight], grad, rtol=1e-4, atol=1e-3), weight
 
 
 @pytest.mark.parametrize("separate", [False, True], ids=["shared", "separate"])
 def test_what_is_tied(model, separate):
     found = made(next(name for name, recipe in RECIPES.items() if recipe == model.recipe), separate)
-    network = found.module
+    network: Any = found.module
     tied = found.recipe.tied
     assert (network.target.weight is network.head.scores.weight) == tied
     assert (network.source is network.target) == (tied and not separate)
@@ -195,7 +196,9 @@ def test_a_whole_without_attention_is_its_steps():
     source, lengths = model.padded(model.prepare(TEXTS), 0)
     before, _ = model.padded([[model.end, *target] for target in TARGETS], 0)
     model.module.eval()
-    assert torch.allclose(model.network.states(source, lengths, before), model.network.states(source, lengths, before, 1e-12), atol=1e-5)
+    assert torch.allclose(
+        model.network.states(source, lengths, before), model.network.states(source, lengths, before, 1e-12), atol=1e-5
+    )
 
 
 def test_sources_that_all_have_as_many_rows():
@@ -209,16 +212,19 @@ def test_sources_that_all_have_as_many_rows():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"heads": 3}, "does not fit heads=3"), ({"positions": "rotery"}, "did you mean 'rotary'"), ({"record": "paragraph"}, "line by line"),
-        ({"smoothing": 1.0}, "below 1"), ({"activation": "rellu"}, "did you mean 'relu'"),
+        ({"heads": 3}, "does not fit heads=3"), ({"positions": "rotery"}, "did you mean 'rotary'"), ({"smoothing": 1.0}, "below 1"),
+        ({"record": "paragraph"}, "line by line"), ({"activation": "rellu"}, "did you mean 'relu'"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )  # fmt: skip
 def test_settings_of_a_transformer_that_cannot_be(settings, said):
-    with pytest.raises(UsageFailure, match=said):
+    def call():
         recipe = transformer.Recipe(**{**SMALL, **settings})
         recipe.check()
         Translator(Codecs(CODEC, CODEC), recipe)
+
+    with pytest.raises(UsageFailure, match=said):
+        call()
 
 
 @pytest.mark.parametrize(
@@ -226,12 +232,22 @@ def test_settings_of_a_transformer_that_cannot_be(settings, said):
     [
         ({"attention": "badanau"}, "did you mean 'bahdanau'"), ({"cell": "lstn"}, "did you mean 'lstm'"), ({"size": 7}, "is odd"),
         ({"pre_attention": True, "attention": "none"}, "nothing to look at"), ({"scheduled_sampling": 1.5}, "1 at most"),
+        ({"sampling_epochs": 0}, "1 epoch at least"), ({"pre_attention": True, "scheduled_sampling": 0.5}, "reads the whole target"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )  # fmt: skip
 def test_settings_of_a_recurrent_one_that_cannot_be(settings, said):
     with pytest.raises(UsageFailure, match=said):
         seq2seq.Recipe(**settings).check()
+
+
+def test_a_model_that_looks_nowhere():
+    model = made("none")
+    sources = model.prepare(TEXTS)
+    with pytest.raises(UsageFailure, match="does not look at its source"):
+        BeamSearch(model, Settings(coverage=0.1)).run(sources)
+    with pytest.raises(UsageFailure, match="does not look at its source"):
+        model.alignments(sources, TARGETS)
 
 
 def test_longer_than_the_positions():

@@ -22,9 +22,9 @@ TARGETS = ["cba", "bb", "f", "edededed", "dab", "face", "a"] * 3
 def task(kind="transformer", **settings):
     small = {"tokens": 24, "dropout": 0.0, "size": 8}
     recipe = (
-        transformer.Recipe(**{**small, "heads": 2, "layers": 1, **settings})  # type: ignore[arg-type]
+        transformer.Recipe(**{**small, "heads": 2, "layers": 1, **settings})
         if kind == "transformer"
-        else seq2seq.Recipe(**{**small, "embedding": 6, **settings})  # type: ignore[arg-type]
+        else seq2seq.Recipe(**{**small, "embedding": 6, **settings})
     )
     torch.manual_seed(1)
     translator = Translator(Codecs(CODEC, CODEC), recipe)
@@ -110,7 +110,7 @@ def test_bleu_of_greedy_search(monkeypatch):
     assert set(made.evaluate()) == {"loss", "perplexity", "BLEU"}
     answers = dict(zip(SOURCES, TARGETS, strict=True))
 
-    def knowing(translator, sources, settings, limits):  # noqa: ARG001
+    def knowing(translator, sources, settings, limits):
         from seqcli.decode.settings import Hypothesis
 
         return [[Hypothesis(translator.targets([answers[CODEC.decode(source)]])[0], 0.0, 0.0)] for source in sources]
