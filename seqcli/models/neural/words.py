@@ -155,7 +155,7 @@ class WordInputs(nn.Module):
         self.ready = None
         if features.ready is not None:
             self.ready = nn.Embedding(len(features.ready), features.width)
-            self.ready.weight.requires_grad_(False)
+            nn.init.zeros_(self.ready.weight).requires_grad_(False)
             self.size += features.width
         self.spelling = None
         if features.characters is not None:
