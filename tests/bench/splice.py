@@ -1,4 +1,4 @@
-"""Splice junctions by a recurrent classifier, five folds: `seq train dna-splice.toml`, a tenth of each training part held out to stop by."""
+"""Splice junctions by a recurrent classifier: five folds of `seq train dna-splice.toml`, each stopped by a tenth of its data."""
 
 from __future__ import annotations
 
