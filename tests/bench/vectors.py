@@ -1,7 +1,8 @@
 """Word vectors against gensim: words a second of training and what the vectors know, on the same text in the same run.
 
 The whole corpus is the open corpora joined with WikiText-2, lower-cased (19.6 M words). Speeds are medians of three on every fifth of
-its lines, in turn; `python -m tests.bench.vectors whole` trains on all of it, once each, for the quality.
+its lines, in turn; `python -m tests.bench.vectors whole` trains on all of it, once each, for the quality;
+`whole GloVe` does one of them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,7 +33,7 @@ KINDS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "CBOW, negative sampling": ("cbow", {}, {"sg": 0, "negative": 5}),
     "skip-gram, hierarchical softmax": ("skipgram", {"loss": "hierarchical"}, {"sg": 1, "hs": 1, "negative": 0}),
 }
-OTHERS: Mapping[str, tuple[str, dict[str, Any]]] = {"fastText": ("fasttext", {}), "GloVe": ("glove", {})}
+OTHERS: Mapping[str, tuple[str, dict[str, Any]]] = {"fastText": ("fasttext", {}), "GloVe": ("glove", {"threads": 1})}
 OURS = """
 import importlib, json, resource, sys
 import numpy as np
@@ -63,17 +64,23 @@ print(json.dumps({"speed": speed, "megabytes": resource.getrusage(resource.RUSAG
 
 
 def main() -> None:
-    """Speed; with `whole` as an argument, quality too."""
+    """Speed; with `whole` as an argument, quality instead."""
     WORK.mkdir(parents=True, exist_ok=True)
+    if "whole" not in sys.argv:
+        speeds()
+        return
+    header = ["19.6 M words", "epochs", "words/s", "memory", "Google analogies (30k)", "WordSim-353 ρ", "SimLex ρ", "rare words ρ"]
+    table("What the vectors know", header, quality(text(1), sys.argv[2:]))
+
+
+def speeds() -> None:
+    """Words a second."""
     part = text(5)
     table(
         "Training of word vectors, 2 threads; gensim 4.4 with corpus_file",
         ["every fifth line", "seq, words/s", "gensim", "ratio", "memory: seq", "gensim"],
         (speed(part, title) for title in KINDS),
     )
-    if "whole" in sys.argv:
-        header = ["19.6 M words", "epochs", "words/s", "memory", "Google analogies (30k)", "WordSim-353 ρ", "SimLex ρ", "rare words ρ"]
-        table("What the vectors know", header, quality(text(1)))
 
 
 def text(step: int) -> Path:
@@ -108,12 +115,16 @@ def speed(path: Path, title: str) -> list[str]:
     return [title, f"{mine:,.0f}", f"{gensim:,.0f}", f"{mine / gensim:.2f} ×", *memory]
 
 
-def quality(path: Path) -> Iterator[list[str]]:
-    """Both sides after the same epochs, and what gensim has no match for."""
+def quality(path: Path, chosen: Sequence[str]) -> Iterator[list[str]]:
+    """Both sides after the same epochs, and what gensim has no match for; all, or what is chosen."""
     for title, (name, ours, theirs) in KINDS.items():
+        if chosen and title not in chosen:
+            continue
         for side, source, settings in (("seq", OURS, ours), ("gensim", THEIRS, theirs)):
             yield measured(f"{title}: {side}", train(source, path, name, settings, 5), "5")
     for title, (name, ours) in OTHERS.items():
+        if chosen and title not in chosen:
+            continue
         yield measured(f"{title}: seq", train(OURS, path, name, ours, 0), "its own")
 
 
