@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seqcli.heads.cross_entropy import linear_cross_entropy
+
 
 class NextToken(nn.Module):
     """P(next token | states). With `tied`, an embedding (V, E), the states are projected to E first where their size is another."""
@@ -25,7 +27,7 @@ class NextToken(nn.Module):
 
     def loss(self, states: Tensor, gold: Tensor, smoothing: float = 0.0) -> Tensor:
         """-log P(gold), summed: states (N, D), gold (N,). With `smoothing`, all tokens together take so large a share of the gold."""
-        return nn.functional.cross_entropy(self(states), gold, reduction="sum", label_smoothing=smoothing)
+        return linear_cross_entropy(self.project(states), self.scores, gold, smoothing)
 
     @torch.no_grad()
     def log_probs(self, states: Tensor) -> Tensor:

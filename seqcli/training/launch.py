@@ -193,7 +193,7 @@ def describe(run: Run, task: str, hyper: Any, scores: dict[str, float], size: di
         **({"column": run.column} if task == registry.TAGGING else {}),
         "language": run.language,
         "licence": run.licence or "that of its training data",
-        "trained_on": {"files": [Path(name).name for name in run.train], **size},
+        "trained_on": {"files": [Path(name).name for name in run.files], **size},
         "recipe": {key: Path(value).name if key in ("clusters", "vectors", "units") else value for key, value in asdict(hyper).items()},
         "scores": scores,
     }

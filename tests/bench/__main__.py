@@ -5,7 +5,20 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHES = ("start", "chain", "hmm", "raw", "tagging", "scoring", "tokenizing", "embedding", "vectors")
+BENCHES = (
+    "start",
+    "chain",
+    "hmm",
+    "raw",
+    "tagging",
+    "scoring",
+    "tokenizing",
+    "embedding",
+    "vectors",
+    "search",
+    "generating",
+    "training",
+)
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or BENCHES:

@@ -21,8 +21,7 @@ EVERY = {
     "general": [*SEQ2SEQ, "--set=attention=general", "--set=epochs=16"],
     "concat": [*SEQ2SEQ, "--set=attention=concat", "--set=epochs=16"],
     "pre-attention": [*SEQ2SEQ, "--set=attention=dot", "--set=pre_attention=true", "--set=epochs=30"],
-    "transformer": [*TRANSFORMER, "--set=epochs=30"],
-    "transformer-rotary": [*TRANSFORMER, "--set=positions=rotary", "--set=epochs=30"],
+    "transformer": [*TRANSFORMER, "--set=epochs=25"],
 }
 
 

@@ -123,14 +123,12 @@ class Translation:
 
     def loss(self, batch: Rows, carry: Any) -> Loss:  # noqa: ARG002  (each pair is by itself)
         """See `Task`."""
-        from seqcli.heads.cross_entropy import linear_cross_entropy
-
         network = self.translator.network
         there = np.flatnonzero(batch.after >= 0)
         states = network.states(self.tensor(batch.source), self.tensor(batch.lengths), self.tensor(batch.before), batch.sampled)
         states = states.flatten(0, 1).index_select(0, self.tensor(there))  # (N, D)
         gold, smoothing = self.tensor(batch.after.ravel()[there]), self.recipe.smoothing * self.model.training
-        total = linear_cross_entropy(network.head.project(states), network.head.scores, gold, smoothing)
+        total = network.head.loss(states, gold, smoothing)
         return Loss(total, float(len(there)))
 
     def tensor(self, array: AnyArray) -> torch.Tensor:
