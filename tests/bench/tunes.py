@@ -16,6 +16,11 @@ from tests.bench.harness import DATA, ROOT, SEQ, run_once, table
 
 MODEL = ROOT / "build" / "nottingham-gru"
 COUNT = 100
+WAYS: dict[str, list[str]] = {
+    "sampled": [],
+    "sampled, top-p 0.95": ["--top-p", "0.95"],
+    "sampled, temperature 0.8": ["--temperature", "0.8"],
+}
 
 
 def main() -> None:
