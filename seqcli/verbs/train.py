@@ -144,7 +144,7 @@ def list_models() -> None:
 
     for model in registry.MODELS:
         about = (registry.module(model).__doc__ or "").strip().splitlines()[0]
-        sys.stdout.write(f"{model:18}{about}\n")
+        sys.stdout.write(f"{model:26}{about}\n")
     for path in sorted(RECIPES.glob("*.toml")):
         about = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        sys.stdout.write(f"{path.name:18}{about}\n")
+        sys.stdout.write(f"{path.name:26}{about}\n")
