@@ -18,6 +18,7 @@ class Recipe(Text):
 
     dimensions: int = 100
     window: int = 10  # words to each side; one at distance d counts 1 / d
+    sample: float = 0.0  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
     epochs: int = 15
     rate: float = 0.05  # of AdaGrad
     x_max: float = 10.0  # pairs that occur more often weigh no more
@@ -51,7 +52,8 @@ def train(
         corpus = store.corpus(files, recipe, resume)
         size = len(corpus.vocabulary)
         report(f"{corpus.words:,} words, {size:,} types seen {recipe.min_count} times or more")
-        counts = count(corpus.path, size, recipe.window, store.path, recipe.seed)
+        kept = corpus.vocabulary.kept(recipe.sample) if recipe.sample > 0 else None
+        counts = count(corpus.path, size, recipe.window, store.path, recipe.seed, kept=kept)
         report(f"{counts.size:,} pairs of words that stand near each other")
         names = ("dimensions", "epochs", "rate", "x_max", "power", "batch", "seed")
         model = Glove(size, Fit(**{name: getattr(recipe, name) for name in names}))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqcli.data.examples import AnyArray, IntArray
+from seqcli.data.examples import AnyArray, DoubleArray, IntArray
 from seqcli.models.vectors.corpus import stretches
 
 RUN = 1 << 23  # pairs sorted in memory at a time
@@ -31,8 +31,8 @@ class Counts:
         return np.fromfile(self.paths[number], self.entry)
 
 
-def count(ids: Path, words: int, window: int, folder: Path, seed: int, run: int = RUN) -> Counts:
-    """Count the pairs of a file of word numbers."""
+def count(ids: Path, words: int, window: int, folder: Path, seed: int, run: int = RUN, kept: DoubleArray | None = None) -> Counts:
+    """Count the pairs of a file of word numbers; each occurrence is kept with the probability of its word in `kept` (V,)."""
     runs: list[Path] = []
     keys: list[IntArray] = []
     weights: list[AnyArray] = []
@@ -45,7 +45,7 @@ def count(ids: Path, words: int, window: int, folder: Path, seed: int, run: int 
         weights.clear()
 
     pending = 0
-    for part in parts(ids, window, max(1, run // window)):
+    for part in parts(ids, window, max(1, run // window), kept, seed):
         for key, weight in pairs(part, words, window):
             keys.append(key)
             weights.append(weight)
@@ -61,10 +61,12 @@ def count(ids: Path, words: int, window: int, folder: Path, seed: int, run: int 
             path.unlink()
 
 
-def parts(ids: Path, window: int, size: int) -> Iterator[AnyArray]:
+def parts(ids: Path, window: int, size: int, kept: DoubleArray | None = None, seed: int = 0) -> Iterator[AnyArray]:
     """Stretches of the corpus after the last tokens of the one before, (2, N): numbers, and whether they are of this stretch."""
     before = np.empty(0, np.int32)
-    for part in stretches(ids, size):
+    generator = np.random.default_rng([seed, 2])
+    for whole in stretches(ids, size):
+        part = whole if kept is None else whole[(whole < 0) | (generator.random(len(whole)) < kept[whole])]
         yield np.stack([np.append(before, part), np.append(np.zeros_like(before), np.ones_like(part))])
         before = np.append(before, part)[-window:]
 

@@ -35,6 +35,19 @@ def test_counts_are_those_of_brute_force(tmp_path_factory, lines, window, run):
     assert not list(folder.glob("run*"))
 
 
+def test_words_that_are_thinned_out_leave_no_gap(tmp_path):
+    """A word that is never kept: the counts are those of the text without it."""
+    lines, seen = [[0, 3, 1, 3, 3, 2], [3], [2, 0, 1]], []
+    for name, text, kept in (("all", lines, np.array([1.0, 1, 1, 0])), ("rest", [[n for n in line if n != 3] for line in lines], None)):
+        (tmp_path / name).mkdir()
+        toys.numbers(text).tofile(tmp_path / name / "ids")
+        counts = count(tmp_path / name / "ids", 4, 2, tmp_path / name, 1, kept=kept)
+        found = sorted(entry for number in range(len(counts.paths)) for entry in counts.part(number).tolist())
+        assert found
+        seen.append(found)
+    assert seen[0] == seen[1]
+
+
 def test_gradients_are_those_of_the_squared_error():
     model = Glove(5, FIT)
     a, b, x = torch.tensor([0, 1, 1]), torch.tensor([6, 5, 9]), torch.tensor([1.0, 2.5, 40.0])
