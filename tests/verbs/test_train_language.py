@@ -15,9 +15,9 @@ from tests.conftest import ENVIRONMENT, SAMPLES, SEQ
 
 SETTINGS = {
     "rnn": ("size=192", "embedding=32", "rate=0.002", "epochs=40", "schedule=linear"),
-    "gru": ("size=128", "embedding=32", "rate=0.005", "epochs=10", "schedule=linear"),
+    "gru": ("size=128", "embedding=32", "rate=0.005", "epochs=16", "schedule=linear"),
     "lstm": ("size=128", "embedding=32", "rate=0.008", "epochs=14", "schedule=linear"),
-    "gpt": ("size=64", "layers=2", "rate=0.003", "epochs=16", "warmup=30"),
+    "gpt": ("size=64", "layers=2", "rate=0.003", "epochs=32", "warmup=30"),
 }
 TASKS = {"copy": lambda word: word, "reverse": lambda word: word[::-1]}
 TINY = ("--set", "units=char", "--set", "size=16", "--set", "embedding=8", "--set", "batch=4", "-q")
