@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqcli.models.vectors import learn
 from seqcli.models.vectors.loop import Progress
 from seqcli.models.vectors.settings import Settings
+
+if TYPE_CHECKING:
+    from seqcli.models.vectors.inputs import Inputs
+    from seqcli.models.vectors.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,8 @@ def train(
         Failure: the text cannot be read, or its vocabulary is empty.
     """
     from seqcli.models.vectors.cbow import BagOfWords
-    from seqcli.models.vectors.inputs import Words
 
-    recipe.check()
-    with learn.opened(keep, recipe) as store:
-        corpus = store.corpus(files, recipe, resume)
-        report(f"{corpus.words:,} words, {len(corpus.vocabulary):,} types seen {recipe.min_count} times or more")
-        inputs = Words(learn.start(len(corpus.vocabulary), recipe), recipe)
-        objective = BagOfWords(corpus.vocabulary, inputs, learn.zeros(len(corpus.vocabulary), recipe), recipe)
-        learn.train(objective, corpus, recipe, store, progress or learn.told(report), resume)
-    return learn.Learned(corpus.vocabulary, inputs.table.cpu().numpy(), corpus.words, {"lowercase": recipe.lowercase})
+    def objective(vocabulary: Vocabulary, inputs: Inputs, settings: Recipe) -> BagOfWords:
+        return BagOfWords(vocabulary, inputs, learn.zeros(len(vocabulary), settings), settings)
+
+    return learn.words(files, recipe, report, keep, resume, progress, objective)

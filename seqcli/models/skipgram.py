@@ -35,13 +35,4 @@ def train(
         UsageFailure: a setting that makes no sense.
         Failure: the text cannot be read, or its vocabulary is empty.
     """
-    from seqcli.models.vectors.inputs import Words
-
-    recipe.check()
-    with learn.opened(keep, recipe) as store:
-        corpus = store.corpus(files, recipe, resume)
-        report(f"{corpus.words:,} words, {len(corpus.vocabulary):,} types seen {recipe.min_count} times or more")
-        inputs = Words(learn.start(len(corpus.vocabulary), recipe), recipe)
-        objective = learn.skipgram(corpus.vocabulary, inputs, recipe)
-        learn.train(objective, corpus, recipe, store, progress or learn.told(report), resume)
-    return learn.Learned(corpus.vocabulary, inputs.table.cpu().numpy(), corpus.words, {"lowercase": recipe.lowercase})
+    return learn.words(files, recipe, report, keep, resume, progress, learn.skipgram)

@@ -15,6 +15,7 @@ A mask is True where a key may be looked at. A query that may look at no key at 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -51,16 +52,16 @@ class Source(NamedTuple):
     projected: Tensor  # (B, S, …)
 
 
-class Looking(nn.Module):
+class Looking(nn.Module, ABC):
     """What `Additive` and `Luong` share: `prepare` the keys once, then ask with one query or many."""
 
+    @abstractmethod
     def prepare(self, keys: Tensor) -> Source:
         """Keys (B, S, D), which are the values too."""
-        raise NotImplementedError
 
+    @abstractmethod
     def score(self, query: Tensor, source: Source) -> Tensor:
         """(B, T, query size) -> (B, T, S)."""
-        raise NotImplementedError
 
     def forward(self, query: Tensor, keys: Tensor | Source, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Look once, or T times at once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -73,6 +73,32 @@ def train(
         lambda turn: store.save(objective.tables, turn),
         first,
     ).run()
+
+
+def words(
+    files: Sequence[str],
+    settings: Settings,
+    report: Report,
+    keep: Path | None,
+    resume: bool,
+    progress: Callable[[Progress], None] | None,
+    objective: Callable[[Vocabulary, Inputs, Any], Objective],
+) -> Learned:
+    """Vectors of whole words from text, learned by the objective that is made of the vocabulary.
+
+    Raises:
+        UsageFailure: a setting that makes no sense.
+        Failure: the text cannot be read, or its vocabulary is empty.
+    """
+    from seqcli.models.vectors.inputs import Words
+
+    settings.check()
+    with opened(keep, settings) as store:
+        corpus = store.corpus(files, settings, resume)
+        report(f"{corpus.words:,} words, {len(corpus.vocabulary):,} types seen {settings.min_count} times or more")
+        inputs = Words(start(len(corpus.vocabulary), settings), settings)
+        train(objective(corpus.vocabulary, inputs, settings), corpus, settings, store, progress or told(report), resume)
+    return Learned(corpus.vocabulary, inputs.table.cpu().numpy(), corpus.words, {"lowercase": settings.lowercase})
 
 
 def told(report: Report, every: float = 5.0) -> Callable[[Progress], None]:
