@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcli.heads.cross_entropy import linear_cross_entropy
+from seqcli.nn.linear import Linear
 
 
 class NextToken(nn.Module):
@@ -14,8 +15,8 @@ class NextToken(nn.Module):
     def __init__(self, size: int, tokens: int, tied: nn.Embedding | None = None) -> None:
         super().__init__()
         width = size if tied is None else tied.embedding_dim
-        self.project = nn.Identity() if width == size else nn.Linear(size, width)
-        self.scores = nn.Linear(width, tokens)
+        self.project = nn.Identity() if width == size else Linear(size, width)
+        self.scores = Linear(width, tokens)
         if tied is not None:
             self.scores.weight = tied.weight
         nn.init.zeros_(self.scores.bias)

@@ -22,9 +22,10 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 from seqcli.errors import Failure, UsageFailure, nearest
+from seqcli.nn.linear import Linear
 from seqcli.nn.masks import look_ahead, spread
 from seqcli.nn.positions import rotated
 
@@ -93,9 +94,9 @@ class Additive(Looking):
 
     def __init__(self, query_size: int, key_size: int, inner: int) -> None:
         super().__init__()
-        self.query = nn.Linear(query_size, inner)
-        self.key = nn.Linear(key_size, inner, bias=False)
-        self.value = nn.Linear(inner, 1, bias=False)
+        self.query = Linear(query_size, inner)
+        self.key = Linear(key_size, inner, bias=False)
+        self.value = Linear(inner, 1, bias=False)
 
     def prepare(self, keys: Tensor) -> Source:
         """See `Looking.prepare`."""
@@ -126,9 +127,9 @@ class Luong(Looking):
                 f"attention=dot: a query of {query_size} and keys of {key_size} dimensions", hint="attention=general fits any"
             )
         self.kind = kind
-        self.key = nn.Linear(key_size, query_size, bias=False) if kind != "dot" else nn.Identity()
-        self.query = nn.Linear(query_size, query_size, bias=False) if kind == "concat" else nn.Identity()
-        self.value = nn.Linear(query_size, 1, bias=False) if kind == "concat" else None
+        self.key = Linear(key_size, query_size, bias=False) if kind != "dot" else nn.Identity()
+        self.query = Linear(query_size, query_size, bias=False) if kind == "concat" else nn.Identity()
+        self.value = Linear(query_size, 1, bias=False) if kind == "concat" else None
 
     def prepare(self, keys: Tensor) -> Source:
         """See `Looking.prepare`: q · W k needs W k once; so does W [q; k], which is W_q q + W_k k."""
@@ -228,17 +229,17 @@ class MultiHead(nn.Module):
         if size % heads:
             raise Failure(f"size={size} is no multiple of heads={heads}", hint="each head has size / heads dimensions")
         self.size, self.heads, self.dropout = size, heads, dropout
-        self.inputs = nn.Linear(size, 3 * size, bias=bias)
-        self.output = nn.Linear(size, size, bias=bias)
+        self.inputs = Linear(size, 3 * size, bias=bias)
+        self.output = Linear(size, size, bias=bias)
         self.reset()
 
     def reset(self) -> None:
         """Begin anew (Glorot and Bengio 2010)."""
         nn.init.xavier_uniform_(self.inputs.weight)
         nn.init.xavier_uniform_(self.output.weight)
-        for linear_ in (self.inputs, self.output):
-            if linear_.bias is not None:
-                nn.init.zeros_(linear_.bias)
+        for part in (self.inputs, self.output):
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
 
     def forward(
         self,
@@ -312,13 +313,11 @@ class MultiHead(nn.Module):
 
     def asked(self, x: Tensor) -> Tensor:
         """Queries alone, (B, h, T, d)."""
-        bias = self.inputs.bias
-        return self.split(linear(x, self.inputs.weight[: self.size], None if bias is None else bias[: self.size]), 1)[0]
+        return self.split(self.inputs.some(x, 0, self.size), 1)[0]
 
     def offered(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of a memory, (B, h, S, d) each."""
-        bias = self.inputs.bias
-        keys, values = self.split(linear(memory, self.inputs.weight[self.size :], None if bias is None else bias[self.size :]), 2)
+        keys, values = self.split(self.inputs.some(memory, self.size, 3 * self.size), 2)
         return keys, values
 
     def split(self, x: Tensor, parts: int) -> list[Tensor]:

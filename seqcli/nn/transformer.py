@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from seqcli.errors import UsageFailure, nearest
 from seqcli.nn.attention import MultiHead, Past
+from seqcli.nn.linear import Linear
 from seqcli.nn.masks import spread, written
 from seqcli.nn.positions import Rotary
 
@@ -69,8 +70,8 @@ class FeedForward(nn.Module):
         if activation not in ACTIVATIONS:
             raise UsageFailure(f"activation={activation}: no such activation", hint=nearest(activation, ACTIVATIONS))
         self.activation, self.gated = ACTIVATIONS[activation], activation == "swiglu"
-        self.inner = nn.Linear(size, inner * (2 if self.gated else 1), bias=bias)
-        self.output = nn.Linear(inner, size, bias=bias)
+        self.inner = Linear(size, inner * (2 if self.gated else 1), bias=bias)
+        self.output = Linear(inner, size, bias=bias)
         self.reset()
 
     def reset(self) -> None:

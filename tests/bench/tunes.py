@@ -68,7 +68,7 @@ def is_read(tune: str) -> bool:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tune.abc"
         path.write_text(tune + "\n")
-        said = subprocess.run(["abc2midi", str(path), "-c"], capture_output=True, text=True, check=False, errors="replace")
+        said = subprocess.run(["abc2midi", str(path), "-c"], capture_output=True, cwd=path.parent, text=True, check=False, errors="replace")
     return "Error" not in said.stdout + said.stderr and "\nK:" in tune
 
 

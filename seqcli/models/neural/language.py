@@ -17,6 +17,7 @@ from seqcli.models.language_model import Ids, LanguageModel
 from seqcli.models.neural.settings import Recurrent, Transformer
 from seqcli.models.neural.weights import load_weights, weights_of
 from seqcli.nn import recurrent
+from seqcli.nn.linear import pack
 from seqcli.nn.positions import Learned
 from seqcli.nn.transformer import Shape, Stack
 from seqcli.text.codec import Codec
@@ -227,6 +228,7 @@ class NeuralLanguageModel(LanguageModel):
             Failure: a prompt that leaves no room in the context.
         """
         self.module.eval()
+        pack(self.module)
         for number, prompt in enumerate(batch, 1):
             if self.context is not None and len(prompt) >= self.context:
                 raise Failure(f"prompt {number} has {len(prompt)} tokens: the model looks at {self.context}", hint="shorten it")

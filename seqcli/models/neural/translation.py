@@ -18,6 +18,7 @@ from seqcli.models.neural.encoder_decoder import TransformerNetwork
 from seqcli.models.neural.recurrent_translation import RecurrentNetwork
 from seqcli.models.neural.settings import EncoderDecoder, RecurrentTranslation, Translation
 from seqcli.models.neural.weights import load_weights, weights_of
+from seqcli.nn.linear import pack
 from seqcli.text.codec import LEARNED, Codec
 from seqcli.text.subword.open import TOKENIZER
 
@@ -145,6 +146,7 @@ class Translator:
     def start(self, batch: Sequence[Sequence[int]]) -> tuple[Tensor, Any]:
         """Read N sources as `prepare` gives them; the first tokens (N,), which are ends, and the state."""
         self.module.eval()
+        pack(self.module)
         with torch.inference_mode():
             state = self.network.begin(*self.padded(batch, self.codecs.source.end))
         return torch.full((len(batch),), self.end, device=self.device), state
