@@ -20,15 +20,16 @@ class LinearCrossEntropy(torch.autograd.Function):
     """-Σ log P(gold), where all tokens together take the share `smoothing` of the gold."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, gold: Tensor, smoothing: float) -> Tensor:
-        """States (N, D), weight (V, D), bias (V,), gold (N,) -> a scalar, in nats."""
+    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, gold: Tensor, smoothing: float, dtype: torch.dtype) -> Tensor:
+        """States (N, D), weight (V, D), bias (V,), gold (N,) -> a scalar, in nats; products are computed in `dtype`."""
         V = len(weight)
         total = states.new_zeros(())
-        gradients = torch.empty_like(states), torch.zeros_like(weight), torch.zeros_like(bias)
+        gradients = torch.empty_like(states, dtype=dtype), torch.zeros_like(weight), torch.zeros_like(bias)
         rows = max(1, NUMBERS // V)
+        states, weight, bias = states.to(dtype), weight.to(dtype), bias.to(dtype)
         parts = (torch.split(each, rows) for each in (states, gold, gradients[0]))
         for x, right, into in zip(*parts, strict=True):
-            log_probs = torch.addmm(bias, x, weight.t()).log_softmax(-1)  # (n, V)
+            log_probs = torch.addmm(bias, x, weight.t()).to(total.dtype).log_softmax(-1)  # (n, V)
             total -= (1 - smoothing) * log_probs.gather(1, right[:, None]).sum()
             if smoothing:
                 total -= smoothing / V * log_probs.sum()
@@ -36,9 +37,10 @@ class LinearCrossEntropy(torch.autograd.Function):
             if smoothing:
                 errors -= smoothing / V
             errors.scatter_add_(1, right[:, None], errors.new_full((len(x), 1), smoothing - 1))
-            torch.mm(errors, weight, out=into)
-            gradients[1].addmm_(errors.t(), x)
             gradients[2].add_(errors.sum(0))
+            errors = errors.to(dtype)
+            torch.mm(errors, weight, out=into)
+            gradients[1].add_(errors.t() @ x)
         ctx.save_for_backward(*gradients)
         return total
 
@@ -46,21 +48,22 @@ class LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """What was found on the way, times the gradient of the loss."""
         found = ctx.saved_tensors
-        return *(found if bool(gradient == 1) else (each * gradient for each in found)), None, None
+        return *(found if bool(gradient == 1) else (each * gradient for each in found)), None, None, None
 
 
 def linear_cross_entropy(states: Tensor, softmax: nn.Linear, gold: Tensor, smoothing: float = 0.0) -> Tensor:
     """-Σ log softmax(W x + b)[gold] of states (N, D) and gold (N,), a scalar.
 
-    As `torch.nn.functional.cross_entropy` of the scores, with `reduction="sum"`. Where memory is fast (a GPU), where nothing is to be
-    learned, or in mixed precision, it is just that.
+    As `torch.nn.functional.cross_entropy` of the scores, with `reduction="sum"`. Where memory is fast (a GPU), or where nothing is to
+    be learned, it is just that.
 
     >>> softmax, states, gold = nn.Linear(4, 9), torch.randn(5, 4, requires_grad=True), torch.tensor([1, 8, 0, 0, 3])
     >>> expected = cross_entropy(softmax(states), gold, reduction="sum", label_smoothing=0.1)
     >>> torch.allclose(linear_cross_entropy(states, softmax, gold, 0.1), expected)
     True
     """
-    plain = states.is_cuda or not torch.is_grad_enabled() or torch.is_autocast_enabled(states.device.type) or softmax.bias is None
+    plain = states.is_cuda or not torch.is_grad_enabled() or softmax.bias is None
     if plain:
         return cross_entropy(softmax(states), gold, reduction="sum", label_smoothing=smoothing)
-    return cast(Tensor, LinearCrossEntropy.apply(states, softmax.weight, softmax.bias, gold, smoothing))  # type: ignore[no-untyped-call]
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else softmax.weight.dtype
+    return cast(Tensor, LinearCrossEntropy.apply(states.to(softmax.weight.dtype), softmax.weight, softmax.bias, gold, smoothing, dtype))  # type: ignore[no-untyped-call]

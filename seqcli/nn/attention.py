@@ -171,6 +171,9 @@ def fused(
     if causal and (mask is not None or queries.shape[-2] != keys.shape[-2]):
         ahead = look_ahead(queries.shape[-2], keys.shape[-2], queries.device)
         mask, causal = both(mask, ahead), False
+    if queries.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # its kernels' gradients are slower in bf16
+        with torch.autocast("cpu", enabled=False):
+            return fused(queries.float(), keys.float(), values.float(), mask, dropout, causal)
     return scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=causal)
 
 

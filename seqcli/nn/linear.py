@@ -7,7 +7,7 @@ and for a single row they are kept transposed: with 1 to 32 rows a product is th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ ROWS = 32  # that oneDNN is told to expect; its order for these serves one row a
 class Linear(nn.Linear):
     """x Wᵀ + b, as torch's.
 
-    After `pack`, and where no gradients are wanted, products are with packed weights. Weights that change are packed anew.
+    After `pack`, and where no gradients are wanted, products are with packed weights, until the next training.
 
     >>> layer = Linear(4, 3)
     >>> x = torch.randn(2, 4)
@@ -48,8 +48,11 @@ class Linear(nn.Linear):
         return self.product(x, start, end)
 
     def product(self, x: Tensor, start: int, end: int) -> Tensor:
-        """With packed weights, which are packed now if they were not."""
+        """With packed weights, which are packed now if they were not, or have changed."""
         assert self.packed is not None
+        state = (self.weight._version, self.weight.data_ptr())
+        if state != self.state:
+            self.packed, self.state = {}, state
         single = x.numel() == self.in_features
         bias = self.bias if self.bias is None or end - start == self.out_features else self.bias[start:end]
         found = self.packed.get((start, end, single))
@@ -62,18 +65,18 @@ class Linear(nn.Linear):
             return y.view(*x.shape[:-1], end - start)
         return torch.ops.mkldnn._linear_pointwise(x, found, bias, "none", [], "")  # type: ignore[no-any-return]
 
-    def pack(self) -> None:
-        """See the function `pack`."""
-        state = (self.weight._version, self.weight.data_ptr())
-        if self.packed is None or state != self.state:
-            self.packed, self.state = {}, state
+    def train(self, mode: bool = True) -> Self:
+        """As torch's. Weights change in training, and fused optimizers do not count it as a new version: what is packed is dropped."""
+        if mode:
+            self.packed = None
+        return super().train(mode)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"packed": None}  # packed weights cannot be copied
 
 
 def pack(module: nn.Module) -> None:
-    """From now on the linear layers of a module use packed weights where no gradients are wanted; call it before each text.
+    """Until they are trained on, the linear layers of a module use packed weights where no gradients are wanted.
 
     Nothing happens off the CPU, in other precisions than float32, and where torch has no oneDNN.
     """
@@ -81,4 +84,4 @@ def pack(module: nn.Module) -> None:
         return
     for layer in module.modules():
         if isinstance(layer, Linear) and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32:
-            layer.pack()
+            layer.packed = layer.packed if layer.packed is not None else {}

@@ -32,9 +32,28 @@ def test_loss_and_gradients(monkeypatch, numbers, smoothing, scale):
         assert torch.allclose(mine, theirs, atol=1e-5)
 
 
+def test_in_mixed_precision_as_torch():
+    states, softmax, gold = problem(rows=40, size=16, tokens=50)
+    found = []
+    for loss in (
+        lambda: linear_cross_entropy(states, softmax, gold, 0.1),
+        lambda: cross_entropy(softmax(states), gold, reduction="sum", label_smoothing=0.1),
+    ):
+        states.grad = softmax.weight.grad = softmax.bias.grad = None
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss()
+        value.backward()
+        assert states.grad.dtype == softmax.weight.grad.dtype == torch.float32
+        found.append((value.detach(), states.grad, softmax.weight.grad, softmax.bias.grad))
+    for ours, torchs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, torchs.float(), rtol=2e-2, atol=2e-2)
+
+
 def test_against_finite_differences():
     states, softmax, gold = problem(dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda *x: LinearCrossEntropy.apply(*x, gold, 0.1), (states, softmax.weight, softmax.bias))
+    assert torch.autograd.gradcheck(
+        lambda *x: LinearCrossEntropy.apply(*x, gold, 0.1, torch.float64), (states, softmax.weight, softmax.bias)
+    )
 
 
 def test_weights_that_are_an_embedding_too():
