@@ -36,7 +36,18 @@ def greedy(
     limits: Sequence[int] = (), said: Sequence[Sequence[int]] | None = None, spell: Spell | None = None,
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """The likeliest token at each step: one hypothesis a prompt."""
-    return follow(stepper, batch, settings, lambda log_probs, *_: log_probs.argmax(1), limits, said, spell)
+    return follow(stepper, batch, settings, lambda log_probs, *_: likeliest(log_probs), limits, said, spell)
+
+
+def likeliest(log_probs: Tensor) -> Tensor:
+    """The likeliest token of each row of (N, V), the first of equals: (N,). On a CPU numpy looks faster than torch.
+
+    >>> likeliest(torch.tensor([[0.5, 0.2, 0.3], [0.1, 0.45, 0.45]]).log()).tolist()
+    [0, 1]
+    """
+    if log_probs.is_cuda:
+        return log_probs.argmax(1)
+    return torch.from_numpy(log_probs.numpy().argmax(1))
 
 
 def sample(
@@ -167,7 +178,8 @@ def write(stepper: Stepper, texts: Texts, settings: Settings, rules: Rules, choo
         else:
             ruled = rules(log_probs, texts.tokens, t)
             token = choose(ruled, numbers, t)
-        gains = torch.stack([each.gather(1, token[:, None])[:, 0] for each in (log_probs, ruled)], 1).double()  # (N, 2)
+        gain = log_probs.gather(1, token[:, None]).double()  # (N, 1)
+        gains = torch.cat([gain, gain if ruled is log_probs else ruled.gather(1, token[:, None])], 1)  # (N, 2)
         refuse_nan(gains)
         dead = gains[:, 1] == NEVER  # the rules forbid every token
         token = torch.where(dead, stepper.end, token)

@@ -7,12 +7,30 @@ and for a single row they are kept transposed: with 1 to 32 rows a product is th
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.functional import linear
 
+
+class Activation(NamedTuple):
+    """A function, and what oneDNN calls it, which applies it while a product is still in the cache."""
+
+    function: Callable[[Tensor], Tensor]
+    name: str
+    algorithm: str = ""
+
+
+ACTIVATIONS = {
+    "relu": Activation(functional.relu, "relu"),
+    "gelu": Activation(functional.gelu, "gelu", "none"),
+    "gelu-tanh": Activation(partial(functional.gelu, approximate="tanh"), "gelu", "tanh"),  # GPT-2's
+    "silu": Activation(functional.silu, "swish"),  # Marian's, where it is called swish
+}
 ROWS = 32  # that oneDNN is told to expect; its order for these serves one row and hundreds as well
 
 
@@ -35,11 +53,12 @@ class Linear(nn.Linear):
         self.packed: dict[tuple[int, int, bool], Tensor] | None = None  # None: never asked for
         self.state: tuple[int, int] = (0, 0)  # of the weights that were packed
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(…, inputs) -> (…, outputs)."""
+    def forward(self, x: Tensor, activation: str = "") -> Tensor:
+        """(…, inputs) -> (…, outputs); with an activation, one of `ACTIVATIONS`, what it makes of them."""
         if self.packed is None or torch.is_grad_enabled():
-            return super().forward(x)
-        return self.product(x, 0, self.out_features)
+            y = super().forward(x)
+            return ACTIVATIONS[activation].function(y) if activation else y
+        return self.product(x, 0, self.out_features, activation)
 
     def some(self, x: Tensor, start: int, end: int) -> Tensor:
         """The outputs from `start` to `end` alone, (…, inputs) -> (…, end - start)."""
@@ -47,7 +66,7 @@ class Linear(nn.Linear):
             return linear(x, self.weight[start:end], None if self.bias is None else self.bias[start:end])
         return self.product(x, start, end)
 
-    def product(self, x: Tensor, start: int, end: int) -> Tensor:
+    def product(self, x: Tensor, start: int, end: int, activation: str = "") -> Tensor:
         """With packed weights, which are packed now if they were not, or have changed."""
         assert self.packed is not None
         state = (self.weight._version, self.weight.data_ptr())
@@ -62,8 +81,10 @@ class Linear(nn.Linear):
             self.packed[start, end, single] = found
         if single:
             y = x.reshape(1, -1) @ found if bias is None else torch.addmm(bias, x.reshape(1, -1), found)
-            return y.view(*x.shape[:-1], end - start)
-        return torch.ops.mkldnn._linear_pointwise(x, found, bias, "none", [], "")  # type: ignore[no-any-return]
+            y = y.view(*x.shape[:-1], end - start)
+            return ACTIVATIONS[activation].function(y) if activation else y
+        name, algorithm = ACTIVATIONS[activation][1:] if activation else ("none", "")
+        return torch.ops.mkldnn._linear_pointwise(x, found, bias, name, [], algorithm)  # type: ignore[no-any-return]
 
     def train(self, mode: bool = True) -> Self:
         """As torch's. Weights change in training, and fused optimizers do not count it as a new version: what is packed is dropped."""

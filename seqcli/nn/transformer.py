@@ -15,27 +15,20 @@ Embeddings, positions other than rotary ones and the output layer belong to the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import silu
 
 from seqcli.errors import UsageFailure, nearest
+from seqcli.nn import linear
 from seqcli.nn.attention import MultiHead, Past
 from seqcli.nn.linear import Linear
 from seqcli.nn.masks import spread, written
 from seqcli.nn.positions import Rotary
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": functional.relu,
-    "gelu": functional.gelu,
-    "gelu-tanh": partial(functional.gelu, approximate="tanh"),  # GPT-2's
-    "silu": functional.silu,  # Marian's, where it is called swish
-    "swiglu": functional.silu,
-}
+ACTIVATIONS = (*linear.ACTIVATIONS, "swiglu")
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ class FeedForward(nn.Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise UsageFailure(f"activation={activation}: no such activation", hint=nearest(activation, ACTIVATIONS))
-        self.activation, self.gated = ACTIVATIONS[activation], activation == "swiglu"
+        self.activation, self.gated = activation, activation == "swiglu"
         self.inner = Linear(size, inner * (2 if self.gated else 1), bias=bias)
         self.output = Linear(inner, size, bias=bias)
         self.reset()
@@ -83,11 +76,10 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, D) -> (…, D)."""
-        inner = self.inner(x)
         if self.gated:
-            gate, value = inner.chunk(2, -1)
-            return cast(Tensor, self.output(self.activation(gate) * value))
-        return cast(Tensor, self.output(self.activation(inner)))
+            gate, value = self.inner(x).chunk(2, -1)
+            return cast(Tensor, self.output(silu(gate) * value))
+        return cast(Tensor, self.output(self.inner(x, self.activation)))
 
 
 class Layer(nn.Module):

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from seqcli.nn.linear import Linear, pack
+from seqcli.nn.linear import ACTIVATIONS, Linear, pack
 from seqcli.nn.transformer import Shape, Stack
 
 
@@ -75,3 +75,14 @@ def test_a_copy_is_not_packed():
         again = copy.deepcopy(stack)
         torch.testing.assert_close(again(x), expected)
     assert "packed" not in "".join(stack.state_dict())
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("rows", [1, 7])
+def test_activations(activation, rows):
+    layer, x = Linear(24, 40), torch.randn(rows, 24)
+    expected = ACTIVATIONS[activation].function(x @ layer.weight.T + layer.bias)
+    torch.testing.assert_close(layer(x, activation), expected)
+    with torch.no_grad():
+        pack(layer)
+        torch.testing.assert_close(layer(x, activation), expected, rtol=1e-5, atol=1e-5)
