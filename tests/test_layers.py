@@ -14,7 +14,7 @@ LAYERS = [
     {"data", "text", "metrics"},
     {"nn"},
     {"models", "heads"},
-    {"tasks", "decode", "training", "report"},
+    {"tasks", "decode", "engines", "training", "report"},
     {"terminal"},
     {"verbs"},
     {"cli"},

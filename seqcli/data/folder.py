@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from seqcli.data.examples import AnyArray
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+PICKLED = "pytorch_model.bin"  # weights in older folders of others: read as numbers alone
+OTHERS = {"marian": "translation"}  # kinds of Hugging Face folders that are read here → what they are for
+MANY = 6  # tensors that an error names
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
@@ -40,7 +43,14 @@ class Folder:
     def text(self, name: str) -> str:
         """A text file of the folder."""
         try:
-            return (self.path / name).read_text(encoding="utf-8")
+            return self.data(name).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Failure(f"model folder {self.path}: {name} is not UTF-8 at byte {error.start + 1}") from None
+
+    def data(self, name: str) -> bytes:
+        """A file of the folder."""
+        try:
+            return (self.path / name).read_bytes()
         except OSError as error:
             raise Failure(f"model folder {self.path}: cannot read {name}: {error.strerror}") from None
 
@@ -67,10 +77,10 @@ def find(model: str) -> Path:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The configuration alone.
+    """The configuration alone; that of a Hugging Face folder stands among its parameters, under `others`.
 
     Raises:
-        Failure: missing, not JSON, or without the keys that every model has.
+        Failure: missing, not JSON, without the keys that every model has, or of a model of others that is not read here.
     """
     try:
         config = json.loads((path / CONFIG).read_bytes())
@@ -78,9 +88,23 @@ def read_config(path: Path) -> dict[str, Any]:
         raise Failure(f"{path} is not a model folder: {CONFIG} is missing") from None
     except (ValueError, RecursionError, OSError) as error:
         raise Failure(f"model folder {path}: {CONFIG} is broken: {error}") from None
+    if isinstance(config, dict) and "model" not in config and isinstance(config.get("model_type"), str):
+        return adopted(path, config)
     if not isinstance(config, dict) or not {"model", "task", "parameters"} <= config.keys():
         raise Failure(f"model folder {path}: {CONFIG} lacks model, task or parameters", hint="was it written by seq train?")
     return config
+
+
+def adopted(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a Hugging Face folder as one of ours.
+
+    Raises:
+        Failure: a model that is not read here.
+    """
+    kind = config["model_type"]
+    if kind not in OTHERS:
+        raise Failure(f"{path} is a Hugging Face folder of a {kind} model", hint=f"of these are read: {', '.join(OTHERS)}")
+    return {"model": kind, "task": OTHERS[kind], "licence": "not stated", "parameters": {"others": config}}
 
 
 def read(path: Path) -> Folder:
@@ -93,6 +117,8 @@ def read(path: Path) -> Folder:
 
     config = read_config(path)
     weights = path / WEIGHTS
+    if not weights.is_file() and "others" in config["parameters"] and (path / PICKLED).is_file():
+        return Folder(path, config, unpickled(path))
     if not weights.is_file():
         raise Failure(f"model folder {path}: {WEIGHTS} is missing")
     try:
@@ -105,6 +131,22 @@ def read(path: Path) -> Folder:
     return Folder(path, config, tensors)
 
 
+def unpickled(path: Path) -> dict[str, AnyArray]:
+    """The tensors that torch has pickled: no code in the file is run.
+
+    Raises:
+        Failure: it is cut short, or holds more than tensors.
+    """
+    import torch
+
+    try:
+        found = torch.load(path / PICKLED, map_location="cpu", weights_only=True)
+        return {name: tensor.detach().float().numpy() for name, tensor in found.items()}
+    except Exception as error:  # of many kinds: from zip, pickle and torch
+        why = (str(error).splitlines() or [repr(error)])[0]
+        raise Failure(f"model folder {path}: {PICKLED} is truncated or holds more than weights: {why}") from None
+
+
 def take(tensors: Mapping[str, AnyArray], name: str, *shape: int | None) -> AnyArray:
     """A tensor of a given shape; None stands for any size.
 
@@ -112,7 +154,8 @@ def take(tensors: Mapping[str, AnyArray], name: str, *shape: int | None) -> AnyA
         Failure: it is not there, or of another shape.
     """
     if name not in tensors:
-        raise Failure(f"{WEIGHTS} lacks the tensor {name!r}", hint=f"it has: {', '.join(sorted(tensors)) or 'none'}")
+        some = ", ".join(sorted(tensors)[:MANY]) + " …" * (len(tensors) > MANY)
+        raise Failure(f"{WEIGHTS} lacks the tensor {name!r}", hint=f"it has: {some or 'none'}")
     found = tensors[name].shape
     if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found, strict=True)):
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
@@ -140,10 +183,10 @@ def write(
     path: Path,
     config: Mapping[str, Any],
     tensors: Mapping[str, AnyArray],
-    files: Mapping[str, str],
+    files: Mapping[str, str | bytes],
     force: bool = False,
 ) -> None:
-    """Write a model folder, whole or not at all; `files` are further texts by name.
+    """Write a model folder, whole or not at all; `files` are further ones by name.
 
     Raises:
         Failure: as `check_free`, or the disk cannot take it.
@@ -155,8 +198,8 @@ def write(
         try:
             write_file(beside / WEIGHTS, packed(tensors))
             write_file(beside / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
-            for name, text in files.items():
-                write_file(beside / name, text.encode("utf-8", "backslashreplace"))
+            for name, content in files.items():
+                write_file(beside / name, content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace"))
             mask = os.umask(0)
             os.umask(mask)
             beside.chmod(0o777 & ~mask)

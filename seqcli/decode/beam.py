@@ -6,9 +6,10 @@ a pool of K. Search in a sentence stops
 * when no hypothesis can still beat the worst of the n best kept (`exact`): log-probabilities only fall, so one of log-probability s
   can at best have the score s / norm(longest length);
 * or, unless `stop` is `exact`, when the pool is full and no hypothesis would beat the worst of it if it ended next, at no cost
-  (`likely`).
+  (`likely`); or if it had ended already, as transformers asks (`current`; its early_stopping=False, where exact is "never"); or at
+  once (`full`; early_stopping=True).
 
-Neither rule changes the best hypothesis when more of them are asked for. What is done leaves the batch, and the model's state is
+None of these rules changes the best hypothesis when more of them are asked for. What is done leaves the batch, and the model's state is
 brought into order once a step, where the order changed.
 
 >>> from seqcli.decode.stepper import Table
@@ -245,7 +246,10 @@ class BeamSearch:
             return True
         if score / self.settings.norm(limit) <= pool.beats(pool.wanted):
             return True
-        return self.settings.stop == "likely" and score / self.settings.norm(min(length + 1, limit)) <= pool.beats(self.size)
+        if self.settings.stop in ("exact", "full"):
+            return self.settings.stop == "full" and pool.beats(self.size) > NEVER
+        reached = min(length + 1, limit) if self.settings.stop == "likely" else length
+        return score / self.settings.norm(reached) <= pool.beats(self.size)
 
     def keep_cut(self, beams: Beams, index: Tensor, place: int, t: int) -> None:
         """Put what is as long as it may become into the pools, as it is."""

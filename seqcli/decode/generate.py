@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         def spell(self, ids: Sequence[int]) -> list[str]:
             """Ids one by one, as a reader may see them."""
 
+        # Where it has learned texts of some length only, it has this as `longest`; where it wants to be searched in its own way, it has
+        # `defaults`, fields of `Settings` that options replace.
         # Where its texts have several lines, it has a `record`, "paragraph", too.
 
 
@@ -100,14 +102,15 @@ def plan(given: Mapping[str, Any], generator: Generator) -> Plan:
     fields["ends"] = tuple(options.get("--until", ()))
     fields["prefix"] = tuple(target(generator, options.get("--prefix", "")))
     fields["phrases"] = tuple(tuple(target(generator, phrase)) for phrase in options.get("--constraint", ()))
+    usual = getattr(generator, "defaults", {})
     if method != "mbr":
-        return Plan(method, with_room(fields), nbest=fields.get("nbest", 1))
+        return Plan(method, with_room(fields, usual), nbest=fields.get("nbest", 1))
     count, nbest = options["--mbr"], fields.pop("nbest", 1)
     if count < max(2, nbest):
         raise UsageFailure(f"--mbr {count}: it needs {max(2, nbest)} candidates at least")
     candidates = {"nbest": count} if "--beam" in options else {"samples": count}
     source = "beam" if "--beam" in options else "sample"
-    return Plan(source, with_room(fields | candidates), options.get("--utility", "chrf"), nbest)
+    return Plan(source, with_room(fields | candidates, usual), options.get("--utility", "chrf"), nbest)
 
 
 def check_needs(method: str, options: Mapping[str, Any]) -> None:
@@ -119,9 +122,9 @@ def check_needs(method: str, options: Mapping[str, Any]) -> None:
             raise UsageFailure(f"{option} means nothing to {'beam search' if method == 'beam' else f'--{method}'}", hint=needs)
 
 
-def with_room(fields: Mapping[str, Any]) -> Settings:
-    """The settings; where no beam was asked for, one that is wide enough for the rest."""
-    settings = replace(Settings(), **fields)
+def with_room(fields: Mapping[str, Any], usual: Mapping[str, Any]) -> Settings:
+    """The settings, `usual` where nothing was asked for; where no beam was, one that is wide enough for the rest."""
+    settings = replace(Settings(), **{**usual, **fields})
     if "beam" not in fields and min(settings.nbest, settings.groups) > 0:
         a_group = -(-max(settings.beam, settings.nbest) // settings.groups)
         settings = replace(settings, beam=a_group * settings.groups)
@@ -198,7 +201,7 @@ class Writer:
         """How long the text of each prompt may become; what is too long for the context fails, or loses its beginning."""
         longest, context = self.plan.settings.max_length, self.generator.context
         if context is None:
-            return [longest] * len(prompts)
+            return [min(longest, getattr(self.generator, "longest", longest))] * len(prompts)
         for i, prompt in enumerate(prompts):
             if len(prompt) < context:
                 continue

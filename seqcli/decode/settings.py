@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seqcli.errors import UsageFailure
 
 NORMALIZE = ("length", "gnmt")
-STOP = ("likely", "exact")
+STOP = ("likely", "exact", "current", "full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Settings:
     normalize: str = "length"  # T^alpha, or gnmt: ((5 + T) / 6)^alpha (Wu et al. 2016, equation 14)
     alpha: float = 1.0  # 0: hypotheses are ranked by log-probability alone
     coverage: float = 0.0  # beta of Wu et al.'s coverage penalty; needs a model that attends to a source
-    stop: str = "likely"  # or exact: see `beam`
+    stop: str = "likely"  # or exact, current, full: see `beam`
     no_repeat: int = 0  # no n-gram of this length twice
     repetition: float = 1.0  # log-probabilities of tokens that were there are multiplied by it (Keskar et al. 2019)
     groups: int = 1  # diverse beam search

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seqcli.decode.errors import VERDICTS, Judgement
 from seqcli.text.subword.told import seen
 
 if TYPE_CHECKING:
+    from seqcli.decode.errors import Judgement
     from seqcli.decode.generate import Found, Generator, Plan
     from seqcli.decode.trace import Trace
 
@@ -124,6 +124,8 @@ class Blame:
     """Counts whose the errors are, and keeps of each kind the lines where the two scores are furthest apart."""
 
     def __init__(self) -> None:
+        from seqcli.decode.errors import VERDICTS
+
         self.counts = dict.fromkeys(VERDICTS, 0)
         self.examples: dict[str, list[Case]] = {verdict: [] for verdict in VERDICTS[1:]}
 

@@ -27,6 +27,7 @@ class Translators(Ensemble):
     def __init__(self, models: Sequence[Translator]) -> None:
         super().__init__(models)
         self.first = models[0]
+        self.defaults = self.first.defaults
         self.translators = list(models)
         self.longest = min(model.longest for model in models)
         for number, model in enumerate(models[1:], 2):

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqcli.errors import UsageFailure
+from seqcli.errors import UsageFailure, nearest
 from seqcli.models.vectors import learn
 from seqcli.models.vectors.loop import Progress
 from seqcli.models.vectors.settings import Text
+
+SOLVERS = ("least-squares", "adagrad")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,9 @@ class Recipe(Text):
     dimensions: int = 100
     window: int = 10  # words to each side; one at distance d counts 1 / d
     sample: float = 0.0  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
-    epochs: int = 15
+    solver: str = "least-squares"  # exact, the two sides in turn; or adagrad, as in the paper: 15 epochs and more
+    ridge: float = 1.0  # of least squares
+    epochs: int = 5
     rate: float = 0.05  # of AdaGrad
     x_max: float = 10.0  # pairs that occur more often weigh no more
     power: float = 0.75  # by which rarer pairs weigh less
@@ -44,8 +48,11 @@ def train(
     """
     from seqcli.models.vectors.cooccurrence import count
     from seqcli.models.vectors.glove import Fit, Glove
+    from seqcli.models.vectors.least_squares import LeastSquares
 
-    for name in ("dimensions", "window", "epochs", "batch", "threads", "x_max"):
+    if recipe.solver not in SOLVERS:
+        raise UsageFailure(f"solver={recipe.solver}: no such solver", hint=nearest(recipe.solver, SOLVERS))
+    for name in ("dimensions", "window", "epochs", "batch", "threads", "x_max", "ridge"):
         if getattr(recipe, name) <= 0:
             raise UsageFailure(f"{name}={getattr(recipe, name)}: expected a number above 0")
     with learn.opened(keep, recipe) as store:
@@ -56,7 +63,8 @@ def train(
         counts = count(corpus.path, size, recipe.window, store.path, recipe.seed, kept=kept)
         report(f"{counts.size:,} pairs of words that stand near each other")
         names = ("dimensions", "epochs", "rate", "x_max", "power", "batch", "seed")
-        model = Glove(size, Fit(**{name: getattr(recipe, name) for name in names}))
+        fit = Fit(**{name: getattr(recipe, name) for name in names})
+        model = Glove(size, fit) if recipe.solver == "adagrad" else LeastSquares(size, fit, recipe.ridge)
         first = store.restore(model.tables) if resume else 0
         tell = progress or learn.told(report)
         model.run(counts, corpus.words, tell, lambda turn: store.save(model.tables, turn), first, recipe.threads)

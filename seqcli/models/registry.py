@@ -21,8 +21,8 @@ TRANSLATORS = ("seq2seq", "transformer")
 VECTORS = ("skipgram", "cbow", "fasttext", "glove", "onehot")
 RESUMABLE = (*VECTORS, *NEURAL, *TRANSLATORS)  # keep their state while they train
 MODELS = (*TAGGERS, "ngram", *NEURAL, *TRANSLATORS, "clusters", *TOKENIZERS, *VECTORS)
+OTHERS = ("marian",)  # of other programs: they are read, not trained
 TAGGING, CLASSIFICATION, LANGUAGE = "tagging", "classification", "language modelling"  # tasks, as config.json has them
-TRANSLATION = "translation"
 TRANSLATION = "translation"
 WRITING = (LANGUAGE, TRANSLATION)
 VERBS = {  # what else a model is for
@@ -41,7 +41,12 @@ def module(name: str) -> ModuleType:
     Raises:
         UsageFailure: there is no such model; names the nearest.
     """
-    return importlib.import_module(f"seqcli.models.{named(name).replace('-', '_')}")
+    return imported(named(name))
+
+
+def imported(kind: str) -> ModuleType:
+    """The module of a model that there is."""
+    return importlib.import_module(f"seqcli.models.{kind.replace('-', '_')}")
 
 
 def named(name: str) -> str:
@@ -63,11 +68,11 @@ def load(found: folder.Folder, task: str) -> Any:
         Failure: it is for another task, or its tensors do not fit its configuration.
     """
     kind, other = found.config["model"], found.config["task"]
-    if other != task or kind not in MODELS:
+    if other != task or kind not in (*MODELS, *OTHERS):
         verb = VERBS.get(other)
         raise Failure(f"{found.path} holds a model for {other} ({kind}), not for {task}", hint=f"{verb} uses it" if verb else "")
     try:
-        return module(kind).load(found)
+        return imported(kind).load(found)
     except Failure as failure:
         if str(found.path) in failure.message:  # it says where already
             raise

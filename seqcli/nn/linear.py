@@ -101,7 +101,7 @@ def pack(module: nn.Module) -> None:
 
     Nothing happens off the CPU, in other precisions than float32, and where torch has no oneDNN.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
     for layer in module.modules():
         if isinstance(layer, Linear) and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32:

@@ -79,8 +79,10 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     return [round(i * step, 10) for i in range(first, last + 1)]
 
 
-def by_length(metric: str, systems: Sequence[str], labels: Sequence[str], segments: Sequence[int], scores: FloatArray) -> str:
-    """Lines of the scores (S, K) of S systems over K bins of length, and the same as a table."""
+def by_length(
+    metric: str, systems: Sequence[str], labels: Sequence[str], segments: Sequence[int], scores: FloatArray, side: str = "reference"
+) -> str:
+    """Lines of the scores (S, K) of S systems over K bins of length, of the reference or the source, and the same as a table."""
     used = [k for k, n in enumerate(segments) if n]
     finite = scores[:, used][np.isfinite(scores[:, used])]
     if not finite.size:
@@ -95,11 +97,11 @@ def by_length(metric: str, systems: Sequence[str], labels: Sequence[str], segmen
     for s, system in reversed(list(enumerate(systems))):  # the baseline lies on top
         points = [(x, 100 - place(float(scores[s, k]), extent), labels[k], float(scores[s, k])) for x, k in zip(at, used, strict=True)]
         parts.append(element("g", "".join(line(system, metric, s, points)), class_=f"series s{s % SERIES}"))
-    said = f"{metric} by length of the reference; the table below has the values"
+    said = f"{metric} by length of the {side}; the table below has the values"
     rows = [[element("th", text(labels[k]), scope="row"), cell(count(segments[k])), *(cell(number(float(v))) for v in scores[:, k])]
             for k in used]  # fmt: skip
     chart = element("svg", "".join(parts), class_="plot lines", role="img", aria_label=said)
-    axis = '<p class="axis">words in the reference; number of segments below</p>'
+    axis = f'<p class="axis">words in the {side}; number of segments below</p>'
     return element("div", chart, class_="frame") + axis + table(["words", "segments"], systems, rows, f"{metric} by length")
 
 

@@ -64,10 +64,12 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Scores by the length of the first reference, in the K bins of LENGTH_LABELS."""
+    """Scores by the length of a segment, in words of the first reference or of the source."""
 
     segments: Sequence[int]  # (K,) segments in each bin; a bin without any is not shown
     scores: FloatArray  # (S, M, K) corpus scores of the bins
+    labels: Sequence[str] = LENGTH_LABELS  # (K,)
+    side: str = "reference"  # or source: whose words are counted
 
 
 @dataclass(frozen=True, slots=True)

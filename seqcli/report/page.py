@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from seqcli.report import charts
-from seqcli.report.comparison import EDGES, LENGTH_LABELS, Comparison, CorpusScore, Example, MetricColumn
+from seqcli.report.comparison import EDGES, Comparison, CorpusScore, Example, MetricColumn
 from seqcli.report.markup import count, element, fill, name, number, options, signed, text
 
 STARS = (0.001, "***"), (0.01, "**"), (0.05, "*")
@@ -172,7 +172,7 @@ def length_charts(comparison: Comparison) -> str:
     """Score by length, a chart a metric."""
     lengths = comparison.lengths
     drawn = [
-        charts.by_length(metric.name, comparison.systems, LENGTH_LABELS, lengths.segments, lengths.scores[:, m])
+        charts.by_length(metric.name, comparison.systems, lengths.labels, lengths.segments, lengths.scores[:, m], lengths.side)
         for m, metric in enumerate(comparison.metrics)
     ]
     return by_metric(comparison.metrics, drawn)

@@ -7,7 +7,7 @@ searched again. A line that is longer than what the model has learned is cut int
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +17,6 @@ from seqcli.data.blocks import Block
 from seqcli.data.folder import Folder
 from seqcli.decode.generate import Found, Plan, Writer
 from seqcli.decode.settings import Hypothesis, Settings
-from seqcli.decode.telling import record, value
 from seqcli.errors import UsageFailure
 from seqcli.models import registry
 from seqcli.text.segment import RuleSegmenter
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 WINDOW = 1024  # lines among which those of like length are looked for
 KNOWN = 20_000  # lines whose translations are remembered
 ROOM, SHARE = 20, 3  # a translation may have so many tokens, and so many times those of its source
+EMPTY = Found(1, "", Hypothesis([], 0.0, 0.0))
 
 
 def limit(source: int, longest: int) -> int:
@@ -40,7 +40,26 @@ def limit(source: int, longest: int) -> int:
 
 
 class TranslationWriter(Writer):
-    """A writer whose texts have room by the length of their sources."""
+    """A writer whose texts have room by the length of their sources.
+
+    A generator that has a `search` of its own (sources, limits, plan → hypotheses) is given a window at a time, and shares it out.
+    """
+
+    @property
+    def batch(self) -> int:
+        """See `Writer.batch`."""
+        return WINDOW if hasattr(self.generator, "search") else super().batch
+
+    def search(self, prompts: Sequence[Any], limits: Sequence[int], tracer: Any = None) -> list[list[Hypothesis]]:
+        """See `Writer.search`."""
+        if not hasattr(self.generator, "search"):
+            return super().search(prompts, limits, tracer)
+        found: list[list[Hypothesis]] = self.generator.search(prompts, limits, self.plan)
+        return found
+
+    def text(self, ids: Sequence[int]) -> str:
+        """See `Writer.text`."""
+        return super().text(ids) if self.plan.settings.ends else self.generator.text(ids)
 
     def room(self, prompts: list[Any]) -> list[int]:
         """See `Writer.room`: a translator's sources do not take from it."""
@@ -60,6 +79,7 @@ class Job:
     as_objects: bool = False
     alignment: bool = False
     errors: str = "strict"
+    watch: Callable[[int, str, Sequence[Found]], None] | None = None  # is shown each line that was searched whole, and what was found
 
     def __post_init__(self) -> None:
         self.writer = TranslationWriter(self.generator, self.plan)
@@ -71,6 +91,10 @@ class Job:
         """The records of all lines of the blocks."""
         for lines in windows(source, self.errors):
             found = self.translated(lines)
+            if self.watch is not None:
+                for number, (line, each) in enumerate(zip(lines, found, strict=True), self.line + 1):
+                    if each and self.fits(line):
+                        self.watch(number, line, each)
             parts = (self.told(self.line + i, line, each) for i, (line, each) in enumerate(zip(lines, found, strict=True), 1))
             yield "".join(parts).encode("utf-8", "backslashreplace")
             self.line += len(lines)
@@ -91,12 +115,15 @@ class Job:
         return translations
 
     def searched(self, texts: Sequence[str]) -> list[list[Found]]:
-        """Search for all of some texts, those of like length together; where they are drawn, in order."""
+        """Search for all of some texts, those of like length together; where they are drawn, in order.
+
+        What leaves nothing for the model to read has an empty translation.
+        """
         prompts = self.generator.prepare(texts)
-        order = list(range(len(texts)))
+        order = [i for i, prompt in enumerate(prompts) if size(prompt) > 1]
         if self.plan.method != "sample":
             order.sort(key=lambda i: -size(prompts[i]))
-        found: list[list[Found]] = [[]] * len(texts)
+        found: list[list[Found]] = [[EMPTY]] * len(texts)
         for start in range(0, len(order), self.writer.batch):
             some = order[start : start + self.writer.batch]
             batch = [prompts[i] for i in some]
@@ -161,6 +188,8 @@ class Job:
 
     def objects(self, number: int, line: str, found: Sequence[Found]) -> list[dict[str, Any]]:
         """The same as JSON objects."""
+        from seqcli.decode.telling import record
+
         rows = []
         for each in found:
             row = record(self.generator, number, line, each)
@@ -204,6 +233,11 @@ def windows(source: Iterable[Block], errors: str) -> Iterator[list[str]]:
 def size(source: Any) -> int:
     """Tokens of what `prepare` gives: ids, or of several models a tuple of such."""
     return max(map(len, source)) if isinstance(source, tuple) else len(source)
+
+
+def value(found: Found) -> float:
+    """What a translation is ranked by."""
+    return found.hypothesis.score if found.utility is None else found.utility
 
 
 def longest_of(generator: Generator) -> int:

@@ -173,7 +173,8 @@ def learn_translation(run: Run, hyper: Any, place: Place) -> Learned:
     import torch
 
     from seqcli.data import pairs
-    from seqcli.models.neural.translation import Codecs, Translator
+    from seqcli.models.neural.codecs import Codecs
+    from seqcli.models.neural.translation import Translator
     from seqcli.tasks.learning.translation import Corpus, Translation
 
     texts = {name: pairs.read(*sides) for name, sides in run.sides().items()}

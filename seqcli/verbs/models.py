@@ -1,4 +1,4 @@
-"""`seq models`: what is shipped, how big, under which licence, how good; word vectors from and to files of other programs."""
+"""`seq models`: what is shipped, how big, under which licence, how good; models from and to other programs."""
 
 from __future__ import annotations
 
@@ -44,13 +44,19 @@ def show(name: Annotated[str, typer.Argument(help="A shipped model or a model fo
     from seqcli.data import folder
 
     path = folder.find(name)
-    config = folder.read_config(path)
-    sys.stdout.write(folder.Folder(path, config, {}).text(folder.CARD).rstrip("\n") + "\n")
+    found = folder.Folder(path, folder.read_config(path), {})
+    if "others" in found.parameters:
+        from seqcli.models.marian import card
+
+        text = card(found)
+    else:
+        text = found.text(folder.CARD)
+    sys.stdout.write(text.rstrip("\n") + "\n")
 
 
 @models.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="Word vectors; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="Word vectors, n-grams, or a Marian folder; - is standard input.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The model folder to write.")],
     kind: Annotated[
         str, typer.Option("-f", "--format", help="word2vec, word2vec-bin, glove, tsv, jsonl, npy or arpa. [by name and first lines]")
@@ -61,12 +67,13 @@ def import_model(
     force: Annotated[bool, typer.Option("--force", help="Replace a model folder that exists.")] = False,
 ) -> None:
     """Make a model folder of a file of word vectors (word2vec's text or binary, GloVe's text, TSV, JSON Lines, .npy) or of n-grams
-    (.arpa); .gz, too.
+    (.arpa), .gz, too; or of a Hugging Face folder of a Marian translator (OPUS-MT).
 
     \b
         seq models import vectors.txt.gz -o my-vectors
         seq embed -m my-vectors --near king
         seq models import news.arpa.gz -o news; seq score -m news text.txt
+        seq models import opus-mt-en-de -o en-de; seq translate -m en-de book.en
     """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
     from seqcli.data import folder
     from seqcli.data.vectors import quantised
@@ -76,6 +83,9 @@ def import_model(
     from seqcli.terminal import choose
 
     choose(errors, ("strict", "replace"), "--errors")
+    if file.is_dir():
+        import_folder(file, output, {"-f": kind, "--limit": limit, "--int8": int8}, force)
+        return
     kind = kind or ARPA * is_arpa(file)
     if kind:
         choose(kind, (*FORMATS, ARPA), "-f")
@@ -89,6 +99,17 @@ def import_model(
     save(quantised(vectors) if int8 else vectors, output, "standard input" if str(file) == "-" else file.name, force)
 
 
+def import_folder(path: Path, output: Path, given: dict[str, Any], force: bool) -> None:
+    """A folder of others as one of ours."""
+    from seqcli.errors import UsageFailure
+    from seqcli.models import marian
+
+    for option, value in given.items():
+        if value:
+            raise UsageFailure(f"{option} is not for folders: {path} is one", hint="seq models export --to int8 makes a model smaller")
+    marian.import_folder(path, output, force)
+
+
 @models.command()
 def export(
     name: Annotated[str, typer.Argument(help="A shipped model or a model folder.")],
@@ -97,11 +118,22 @@ def export(
         str,
         typer.Option("-f", "--format", help="word2vec, word2vec-bin, glove, tsv, jsonl or npy; arpa of n-grams. [by -o's name]"),
     ] = "",
+    to: Annotated[str, typer.Option("--to", help="A translator as a folder: int8 (a quarter of the size), or ctranslate2.")] = "",
+    quantization: Annotated[str, typer.Option(help="--to ctranslate2: float32 or int8. [as the model is]")] = "",
+    force: Annotated[bool, typer.Option("--force", help="--to: replace a model folder that exists.")] = False,
 ) -> None:
-    """Write a model's word vectors, or its n-grams (ARPA), for other programs.
+    """Write a model's word vectors, or its n-grams (ARPA), for other programs; or a translator as another folder.
 
     With -f npy the words go to a file beside, which ends with .words.
-    """
+
+    \b
+        seq models export my-vectors -o vectors.txt
+        seq models export my-en-de --to int8 -o my-small-en-de
+        seq models export my-en-de --to ctranslate2 --quantization int8 -o served; seq translate -m served
+    """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
+    if to or quantization or force:
+        export_translator(name, to, output, kind, quantization, force)
+        return
     from seqcli.data import folder
     from seqcli.data.vectors import open_vectors
     from seqcli.data.vectors.writing import FORMATS, batches, by_name, check_words, write
@@ -128,6 +160,20 @@ def export(
         out = stack.enter_context(Output(output))
         for part in write(kind, batches(vectors), vectors.dimensions, len(vectors)):
             out.write(part)
+
+
+def export_translator(name: str, to: str, output: Path | None, kind: str, quantization: str, force: bool) -> None:
+    """A translator as another folder."""
+    from seqcli.engines.export import export as write
+    from seqcli.errors import UsageFailure
+
+    if not to:
+        raise UsageFailure(f"{'--quantization' if quantization else '--force'} is of --to", hint="--to int8 or --to ctranslate2")
+    if kind:
+        raise UsageFailure("-f and --to: one at a time")
+    if output is None:
+        raise UsageFailure(f"--to {to} writes a folder: it needs a name", hint="-o FOLDER")
+    write(name, to, output, quantization, force)
 
 
 def is_arpa(file: Path) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,10 @@ from seqcli.errors import UsageFailure
 from seqcli.terminal import Output, choose, note, nothing_to_read
 
 if TYPE_CHECKING:
+    from seqcli.data.folder import Folder
     from seqcli.metrics import Request
+    from seqcli.report.lengths import ByLength
+    from seqcli.tasks.conditional import Conditional
     from seqcli.tasks.language import TextScorer
     from seqcli.tasks.likelihood import Likelihood
 
@@ -30,8 +33,12 @@ def score(
     more: Annotated[list[Path] | None, typer.Option("--ref", help="One more reference; may be repeated.")] = None,
     metric: Annotated[str, typer.Option("--metric", "--metrics", help="Only these, comma-separated, in this order.")] = "",
     model: Annotated[str, typer.Option("-m", "--model", help="Score the text of REF by a model.")] = "",
+    source: Annotated[Path | None, typer.Option("--src", help="-m of a translator, --by-length: the sources of REF's lines.")] = None,
+    engine: Annotated[str, typer.Option(help="-m of a translator: auto, ctranslate2 or torch, as of seq translate.")] = "auto",
+    int8: Annotated[bool, typer.Option("--int8", help="-m of a translator: rounded to 8 bits, as of seq translate.")] = False,
     stream: Annotated[bool, typer.Option("--stream", help="-m: each line goes on after the one before it in its file.")] = False,
     by_line: Annotated[bool, typer.Option("--by-line", help="A row a segment.")] = False,
+    by_length: Annotated[str, typer.Option(metavar="BINS", help="Also by words of a text: bins begin at 8,12,21 or are 5.")] = "",
     brief: Annotated[bool, typer.Option("-b", "--brief", help="One number alone: the first score.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON Lines: an object a system and metric.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also a page that compares the systems of a text.")] = None,
@@ -85,6 +92,7 @@ def score(
         seq score ref.txt baseline.txt ours.txt --paired bs --html compare.html
         seq score ref.txt hyp.txt --ref second.txt --metric bleu -b
         seq score ref.txt hyp.txt --metric ter --by-line | sort -n | head
+        seq score ref.de lstm.de transformer.de --by-length 5 --src src.en --metric bleu --html compare.html
         seq score wmt21.xml hyp.txt; seq score test.tsv hyp.tsv --ref-column 2 --hyp-column out
         seq score gold.conllu system.conllu --train train.conllu
 
@@ -112,9 +120,15 @@ def score(
         seq score -m my-hmm text.txt
         seq score -m my-ngram text.txt --json | jq .tokens
         seq score -m my-lstm test.txt --stream -b --json
+        seq score -m my-en-de --src text.en text.de
+        seq translate -m my-en-de text.en --json | seq score -m my-en-de
 
     To a language model the end of a line is a token. A line is by itself, and a blank one is not scored; with --stream a file
     is one text, its blank lines too, which is how perplexities are published. -b prints the perplexity of a token alone.
+
+    A translator scores targets given their sources, log P(target | source): lines beside those of --src, in the tokens that its
+    vocabulary cuts them into; or, without --src, records of seq translate --json, in the tokens that they were written in.
+    They have the log_prob again that the record says, by the same --engine and --int8.
 
     JSON objects have system, name, score, low and high (the interval), p_value, verbose_score, the parts of the signature
     and the signature; of tags the counts behind the score. Rows of --by-line for text are one number a metric and system;
@@ -126,18 +140,23 @@ def score(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
     from seqcli.metrics import Request
 
-    show = Show(by_line=by_line, brief=brief, json=json, details=details, quiet=quiet, width=width, align=align)
+    show = Show(
+        by_line=by_line, by_length=by_length, source=source, brief=brief, json=json, details=details, quiet=quiet, width=width,
+        align=align,
+    )  # fmt: skip
     if model:
         files = [file for file in (reference, *(systems or ())) if file is not None]
-        score_text(model, files, show, stream, errors, output)
+        score_text(Scoring(model, files, source, json, stream, errors, engine, int8, jobs), show, output)
         return
+    if source is not None and not by_length:
+        raise UsageFailure("--src is for a model that scores and for --by-length", hint="-m MODEL, or --by-length 5")
     if reference is None:
         raise UsageFailure("no reference named", hint="seq score REF [HYP]..., or -m MODEL TEXT")
     choose(errors, ("strict", "replace"), "--errors")
     if paired:
         choose(paired, ("bs", "ar"), "--paired")
     systems, train, more = systems or [STDIN], train or [], more or []
-    check_files([reference, *more, *systems, *train])
+    check_files([reference, *more, *systems, *train, *([] if source is None else [source])])
     options = {
         "lowercase": lowercase,
         "tokenize": tokenize,
@@ -189,6 +208,8 @@ class Show:
     """How scores are told."""
 
     by_line: bool
+    by_length: str
+    source: Path | None
     brief: bool
     json: bool
     details: bool
@@ -201,8 +222,9 @@ def write(request: Request, show: Show, html: Path | None, output: Path | None) 
     """The scores, and the page that compares the systems."""
     from seqcli.metrics import by_line, evaluate, report
 
-    if show.by_line and html is not None:
-        raise UsageFailure("--by-line and --html: one at a time")
+    if show.by_line and (html is not None or show.by_length):
+        raise UsageFailure(f"--by-line and {'--by-length' if html is None else '--html'}: one at a time")
+    lengths = bins(request, show)
     if show.by_line or show.align:
         with Output(output) as out:
             for lines in by_line(request, as_objects=show.json, width=show.width, align=show.align):
@@ -212,8 +234,10 @@ def write(request: Request, show: Show, html: Path | None, output: Path | None) 
     if html is not None:
         from seqcli.report.gather import Gatherer
 
-        page = Gatherer(request.reference.name, len(request.systems), request.absent)
-    evaluations = evaluate(request, page)
+        page = Gatherer(request.reference.name, len(request.systems), request.absent, lengths)
+    evaluations = evaluate(request, page or lengths)
+    if lengths is not None:
+        lengths.tell(evaluations)
     if show.brief:
         told = report.brief(evaluations, show.width)
     elif show.json:
@@ -229,16 +253,100 @@ def write(request: Request, show: Show, html: Path | None, output: Path | None) 
             out.write(page.page(evaluations).encode())
 
 
-def score_text(model: str, files: Sequence[Path], show: Show, stream: bool, errors: str, output: Path | None) -> None:
+def bins(request: Request, show: Show) -> ByLength | None:
+    """What keeps the scores by length, if they are asked for.
+
+    Raises:
+        UsageFailure: bins that cannot be, or of what has no length.
+        Failure: the source cannot be read.
+    """
+    if not show.by_length:
+        return None
+    from seqcli.metrics import FAMILIES, family_of
+    from seqcli.report.lengths import ByLength, bins_of
+
+    chosen = bins_of(show.by_length)
+    if family_of(request.metrics, request.reference) is not FAMILIES["text"]:
+        raise UsageFailure("--by-length is for metrics of text", hint="bleu, chrf, ter, rouge, wer …: see --help")
+    return ByLength(len(request.systems), chosen, show.source, request.absent, request.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A model as the scorer, and what it is to score."""
+
+    model: str
+    files: Sequence[Path]
+    source: Path | None
+    as_objects: bool
+    stream: bool
+    errors: str
+    engine: str
+    int8: bool
+    jobs: int
+
+    def __call__(self) -> tuple[Likelihood | TextScorer | Conditional, Iterator[bytes]]:
+        """What scores lines by a translator, a language model, or a tagger that gives words a probability; and the rows of it."""
+        from seqcli.data import folder
+        from seqcli.data.blocks import blocks
+        from seqcli.models import registry
+
+        path = folder.find(self.model)
+        config = folder.read_config(path)
+        if self.stream and config["task"] != registry.LANGUAGE:
+            raise UsageFailure("--stream is for language models", hint=f"{self.model} holds {config['model']!r}")
+        if config["task"] == registry.TRANSLATION:
+            return self.by_translator(path, config)
+        if self.source is not None:
+            raise UsageFailure("--src is for translators", hint=f"{self.model} holds {config['model']!r}")
+        scorer: Likelihood | TextScorer
+        if config["task"] == registry.LANGUAGE:
+            from seqcli.tasks.language import TextScorer
+
+            scorer = TextScorer(registry.load_language(folder.read(path)), self.as_objects, self.stream, self.errors)
+        else:
+            scorer = self.by_tagger(folder.read(path))
+        return scorer, scorer(blocks(self.files, scorer.separator))
+
+    def by_translator(self, path: Path, config: dict[str, Any]) -> tuple[Conditional, Iterator[bytes]]:
+        """By a translator, in the engine that would translate with it."""
+        from seqcli.data.blocks import blocks
+        from seqcli.engines.choice import open_translator
+        from seqcli.tasks.conditional import Conditional
+        from seqcli.workers import processors
+
+        if self.source is not None and len(self.files) > 1:
+            raise UsageFailure(f"--src has the sources of one file, not of {len(self.files)}")
+        choose(self.engine, ("auto", "torch", "ctranslate2"), "--engine")
+        _, model = open_translator([path], self.engine, self.int8, {}, self.jobs or processors())
+        learned = config.get("recipe", {}).get("positions") == "learned"
+        scorer = Conditional(model, self.as_objects, self.errors, rigid=learned)
+        if self.source is None:
+            return scorer, scorer(blocks(self.files))
+        return scorer, scorer.lines(self.source, self.files[0] if self.files else STDIN)
+
+    def by_tagger(self, found: Folder) -> Likelihood:
+        """By a tagger that gives words a probability."""
+        from seqcli.models import registry
+        from seqcli.tasks.likelihood import Likelihood
+        from seqcli.tasks.tagging import Job
+        from seqcli.text.segment import RuleSegmenter
+        from seqcli.verbs.tag import guess
+
+        source = guess(list(self.files))
+        segmenter = None if source == "conllu" else RuleSegmenter(found.config.get("language", "en"))
+        return Likelihood(Job(registry.load_tagger(found), segmenter, source=source, errors=self.errors), self.as_objects)
+
+
+def score_text(ask: Scoring, show: Show, output: Path | None) -> None:
     """What a model makes of each line; the sum goes to standard error, or alone to the output when brief."""
     from json import dumps
 
-    from seqcli.data.blocks import blocks
-
-    choose(errors, ("strict", "replace"), "--errors")
-    scorer = scorer_of(model, files, show.json, stream, errors)
+    choose(ask.errors, ("strict", "replace"), "--errors")
+    check_files([*(ask.files or [STDIN]), *([] if ask.source is None else [ask.source])])
+    scorer, parts = ask()
     with Output(output) as out:
-        for part in scorer(blocks(files, scorer.separator)):
+        for part in parts:
             if not show.brief:
                 out.write(part)
         if show.brief:
@@ -246,28 +354,8 @@ def score_text(model: str, files: Sequence[Path], show: Show, stream: bool, erro
             out.write(f"{told}\n".encode())
         else:
             note(str(scorer), show.quiet)
-
-
-def scorer_of(model: str, files: Sequence[Path], as_objects: bool, stream: bool, errors: str) -> Likelihood | TextScorer:
-    """What scores lines by a language model, or by a tagger that gives words a probability."""
-    from seqcli.data import folder
-    from seqcli.models import registry
-
-    found = folder.read(folder.find(model))
-    if found.config["task"] == registry.LANGUAGE:
-        from seqcli.tasks.language import TextScorer
-
-        return TextScorer(registry.load_language(found), as_objects, stream, errors)
-    if stream:
-        raise UsageFailure("--stream is for language models", hint=f"{model} holds {found.config['model']!r}")
-    from seqcli.tasks.likelihood import Likelihood
-    from seqcli.tasks.tagging import Job
-    from seqcli.text.segment import RuleSegmenter
-    from seqcli.verbs.tag import guess
-
-    source = guess(list(files))
-    segmenter = None if source == "conllu" else RuleSegmenter(found.config.get("language", "en"))
-    return Likelihood(Job(registry.load_tagger(found), segmenter, source=source, errors=errors), as_objects)
+    for said in getattr(scorer, "notes", ()):
+        note(f"seq score: {said}", show.quiet)
 
 
 def check_files(files: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ from seqcli.terminal import Output, Progress, choose, note, nothing_to_read
 
 if TYPE_CHECKING:
     from seqcli.tasks.translation import Job
+
+SHIPPED = "en-de"  # where no model is named
 
 
 def translate(
@@ -38,7 +41,7 @@ def translate(
     normalize: Annotated[str | None, typer.Option(help="Ranks by log P / T^alpha (length), or gnmt's ((5+T)/6)^alpha.")] = None,
     length_penalty: Annotated[float | None, typer.Option(help="Alpha; 0 ranks by log P. [1]")] = None,
     coverage: Annotated[float | None, typer.Option(help="Penalty of source words that were not looked at.")] = None,
-    stop: Annotated[str | None, typer.Option(help="likely, or exact: on while a longer text could win. [likely]")] = None,
+    stop: Annotated[str | None, typer.Option(help="full (as many ended as are kept), likely, current, exact. [full]")] = None,
     no_repeat: Annotated[int | None, typer.Option(metavar="N", help="No N-gram twice.")] = None,
     repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: words that were there are less likely.")] = None,
     diverse: Annotated[int | None, typer.Option(metavar="GROUPS", help="Groups of the beam that avoid each other.")] = None,
@@ -48,6 +51,9 @@ def translate(
     until: Annotated[list[str] | None, typer.Option(help="A translation ends before this; may be repeated.")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
     alignment: Annotated[bool, typer.Option("--alignment", help="With --json: where the model looked for each token.")] = False,
+    attention: Annotated[Path | None, typer.Option(help="Also a page of where the model looked; .svg, .png: the first line.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, ctranslate2 (Transformers on a CPU, faster) or torch (everything).")] = "auto",
+    int8: Annotated[bool, typer.Option("--int8", help="ctranslate2: round weights to 8 bits, which is faster still.")] = False,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=0, help="Threads; 0: as many as processors.")] = None,
     errors: Annotated[str, typer.Option(help="Invalid UTF-8: strict or replace.")] = "strict",
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes.")] = False,
@@ -62,6 +68,10 @@ def translate(
         seq translate book.en -m my-en-de --beam 8 -o book.de
         seq translate book.en -m first -m second --nbest 3 --json
         seq translate notes.en -m my-en-de --prefix "Wir" --constrain Bahnhof
+        seq translate notes.en -m my-en-de --attention where.html
+        seq translate book.en -m my-en-de --int8 > book.de
+
+    --engine auto lets CTranslate2 translate what it translates as torch does: Transformers, greedily or by beam search, by all cores.
 
     JSON objects have line, source, rank, text, log_prob (of all tokens and the end, nats), score (what texts are ranked by), tokens,
     ended (false: cut at the maximal length) and, of --mbr, utility. Why a model errs, and whose fault it is: seq beam --ref.
@@ -81,41 +91,54 @@ def translate(
         "--repetition-penalty": repetition_penalty, "--diverse": diverse, "--diversity": diversity, "--prefix": prefix,
         "--constraint": constraint, "--until": until,
     }  # fmt: skip
-    job = opened(models or [], given, jobs)
+    choose(engine, ("auto", "torch", "ctranslate2"), "--engine")
+    if attention is not None:
+        from seqcli.report.vectors import form
+
+        form(attention)
+    job = opened(models or [], given | {"--alignment": alignment or attention is not None}, jobs, engine, int8)
     job.as_objects, job.alignment, job.errors = json, alignment, errors
+    if attention is not None:
+        from seqcli.report.attention import Gallery
+
+        job.watch = gallery = Gallery(job.generator, " + ".join(models or [SHIPPED]))
     with Output(output) as out:
         for part in job(Progress(quiet).watch(blocks(files))):
             out.write(part)
+    if attention is not None:
+        with Output(attention) as out:
+            out.write(gallery.render(attention.suffix.lower()))
+        if gallery.lines > gallery.limit:
+            note(f"seq translate: {attention} shows the first {gallery.limit} lines", quiet)
     if job.cut:
         some = ", ".join(map(str, job.cut[:5])) + " …" * (len(job.cut) > 5)
         note(f"seq translate: sentences longer than what the model has learned were cut up (line {some})", quiet)
 
 
-def opened(names: list[str], given: dict[str, Any], jobs: int | None) -> Job:
+def opened(names: list[str], given: dict[str, Any], jobs: int | None, engine: str = "auto", int8: bool = False) -> Job:
     """The models, and how they are to be asked.
 
     Raises:
         UsageFailure: no model is named, or options contradict each other.
         Failure: a model cannot be read, or is not for translation.
     """
-    if not names:
-        raise UsageFailure("no model named", hint="-m FOLDER; seq train transformer and seq2seq make one")
-    from seqcli.workers import processors
-
-    if jobs is not None:
-        os.environ["OMP_NUM_THREADS"] = str(jobs or processors())
     from seqcli.data import folder
     from seqcli.decode.generate import plan
+    from seqcli.engines.choice import open_translator
     from seqcli.tasks import translation
     from seqcli.text.segment import RuleSegmenter
+    from seqcli.workers import processors
 
-    folders = [folder.read(Path(folder.find(name))) for name in names]
-    generator = translation.load(folders)
+    names = names or [name for name in folder.shipped() if name == SHIPPED]
+    if not names:
+        raise UsageFailure("no model named", hint="-m FOLDER; seq train transformer and seq2seq make one")
+    threads = jobs or processors()
     if jobs is not None:
-        import torch
-
-        torch.set_num_threads(jobs or processors())
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    found, generator = open_translator([folder.find(name) for name in names], engine, int8, given, threads)
+    if jobs is not None and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
     for option, text in (("--prefix", given["--prefix"] or ""), *(("--constrain", phrase) for phrase in given["--constraint"] or ())):
         translation.check_writable(generator, option, text)
-    segmenter = RuleSegmenter(folders[0].config.get("language", "en"))
-    return translation.Job(generator, plan(given, generator), segmenter)
+    chosen = plan({option: value for option, value in given.items() if option != "--alignment"}, generator)
+    return translation.Job(generator, chosen, RuleSegmenter(found.config.get("language", "en")))

@@ -18,6 +18,7 @@ BENCHES = (
     "search",
     "generating",
     "training",
+    "translating",
 )
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcli.data import pairs
-from seqcli.models.neural.translation import Codecs, Translator
+from seqcli.models.neural.codecs import Codecs
+from seqcli.models.neural.translation import Translator
 from seqcli.models.transformer import Recipe
 from seqcli.tasks.learning.translation import Corpus, Rows, Translation
 from seqcli.text.codec import Codec

@@ -68,7 +68,8 @@ def is_read(tune: str) -> bool:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tune.abc"
         path.write_text(tune + "\n")
-        said = subprocess.run(["abc2midi", str(path), "-c"], capture_output=True, cwd=path.parent, text=True, check=False, errors="replace")
+        command = ["abc2midi", str(path), "-c"]
+        said = subprocess.run(command, capture_output=True, cwd=folder, text=True, check=False, errors="replace")
     return "Error" not in said.stdout + said.stderr and "\nK:" in tune
 
 

@@ -19,7 +19,8 @@ from seqcli.decode.stepper import Table
 from seqcli.decode.translators import Translators
 from seqcli.errors import UsageFailure
 from seqcli.models import transformer
-from seqcli.models.neural.translation import Codecs, Translator
+from seqcli.models.neural.codecs import Codecs
+from seqcli.models.neural.translation import Translator
 from seqcli.tasks import translation
 from seqcli.tasks.translation import Job, limit
 from seqcli.text.codec import Codec

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from tests.conftest import seq
+from tests.report.conftest import read
 
 LINES = {"copy": lambda text: text, "reverse": lambda text: text[::-1]}
 SMALL = ["--set=units=char", "--set=tokens=512", "--set=dropout=0", "--set=smoothing=0", "--set=longest=16"]
@@ -96,6 +97,22 @@ def test_options_of_search(invoke, trained):
     assert row.items() >= {"source": "abcd", "text": "dcba", "tokens": ["d", "c", "b", "a"], "source_tokens": [*"abcd", "</s>"]}.items()
     assert [max(range(5), key=weights.__getitem__) for weights in row["alignment"]][:3] == [3, 2, 1]
     assert [sum(weights) for weights in row["alignment"]] == pytest.approx([1] * 5, abs=1e-3)
+
+
+def test_attention(invoke, trained, tmp_path):
+    page, picture = tmp_path / "where.html", tmp_path / "where.svg"
+    text = b"abcd\n\nfe\n" + b"abcdefgh " * 3 + b"\n"
+    done = invoke("translate", "-m", trained, "--attention", page, stdin=text)
+    assert done.lines == invoke("translate", "-m", trained, stdin=text).lines
+    root = read(page.read_text())
+    assert [node.text for node in root.all("select", id="sentence")[0].all("option")] == ["1: abcd", "3: fe"]  # the last was cut up
+    rows = root.all("table", class_="greatest")[0].all("tbody")[0].all("tr")
+    assert [row.all("bdi")[0].text for row in rows] == [*"dcba", "</s>"]
+    assert [row.all("bdi")[1].text for row in rows][:3] == [*"dcb"]
+    assert invoke("translate", "-m", trained, "-m", trained, "--attention", picture, stdin=text).code == 0
+    assert picture.read_text().startswith("<svg")
+    invoke("translate", "-m", trained, "--attention", tmp_path / "a.pdf", stdin=text).fails(2, "a picture is .html, .svg or .png")
+    invoke("translate", "-m", trained, "--attention", picture, stdin=b"\n").fails(1, "no line was translated whole")
 
 
 def test_longer_than_what_was_learned(invoke, trained):

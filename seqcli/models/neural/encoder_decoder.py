@@ -35,13 +35,14 @@ class TransformerNetwork(nn.Module):
     def __init__(self, source_tokens: int, target_tokens: int, recipe: EncoderDecoder) -> None:
         super().__init__()
         size = recipe.size
-        self.scale = math.sqrt(size)
+        self.scale = math.sqrt(size) if recipe.scaled else 1.0
         self.target = embedding(target_tokens, size, recipe.word_dropout)
         together = recipe.shared and recipe.tied
         self.source = self.target if together else embedding(source_tokens, size, recipe.word_dropout)
         self.positions: nn.Module | None = None
         if recipe.positions != "rotary":
-            self.positions = Learned(recipe.longest + 1, size) if recipe.positions == "learned" else Sinusoidal(size)
+            halves = recipe.positions == "sinusoidal-halves"
+            self.positions = Learned(recipe.longest + 1, size) if recipe.positions == "learned" else Sinusoidal(size, halves)
         self.dropout = nn.Dropout(recipe.dropout)
         self.encoder = Stack(shape(recipe, recipe.layers, decoder=False))
         self.decoder = Stack(shape(recipe, recipe.decoder_layers or recipe.layers, decoder=True))

@@ -10,7 +10,7 @@ from seqcli.text.codec import Settings as Units
 
 HEADS = ("language", "tags", "crf", "class")
 CELLS = ("rnn", "irnn", "gru", "lstm")
-POSITIONS = ("sinusoidal", "learned", "rotary")
+POSITIONS = ("sinusoidal", "sinusoidal-halves", "learned", "rotary")
 ATTENTIONS = ("none", "bahdanau", "dot", "general", "concat")
 
 
@@ -134,7 +134,8 @@ class EncoderDecoder(Translation):
     decoder_layers: int = 0  # 0: as many; a deep encoder with a shallow decoder translates faster at the same quality
     inner: int = 0  # of the feed-forward; 0: four times the size
     activation: str = "relu"  # or gelu, silu, swiglu
-    positions: str = "sinusoidal"  # or learned, rotary
+    positions: str = "sinusoidal"  # or learned, rotary; sinusoidal-halves has all sines before all cosines, as Marian
+    scaled: bool = True  # what is embedded is multiplied by √size
     prenorm: bool = True
     attention_dropout: float = 0.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, Self, cast
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 import torch
@@ -13,17 +13,15 @@ from seqcli.data import folder
 from seqcli.data.examples import AnyArray, FloatArray
 from seqcli.errors import UsageFailure
 from seqcli.heads.language import NextToken
-from seqcli.models.language_model import Report, learn_codec
+from seqcli.models.neural.codecs import Codecs
 from seqcli.models.neural.encoder_decoder import TransformerNetwork
 from seqcli.models.neural.recurrent_translation import RecurrentNetwork
-from seqcli.models.neural.settings import EncoderDecoder, RecurrentTranslation, Translation
+from seqcli.models.neural.settings import EncoderDecoder, RecurrentTranslation
 from seqcli.models.neural.weights import load_weights, weights_of
 from seqcli.nn.linear import pack
-from seqcli.text.codec import LEARNED, Codec
-from seqcli.text.subword.open import TOKENIZER
+from seqcli.text.codec import LEARNED
 
 AT_ONCE = 8192  # tokens of a batch in use, padding included
-SOURCE = "tokenizer.source.json"  # of a source with a vocabulary of its own
 
 
 class Network(Protocol):
@@ -50,41 +48,6 @@ class Network(Protocol):
         """Where each layer and head looks after each of the target's tokens, (B, layers, heads, T, S)."""
 
 
-class Codecs(NamedTuple):
-    """Of the two sides; one and the same if the vocabulary is shared."""
-
-    source: Codec
-    target: Codec
-
-    @classmethod
-    def learn(cls, src: Sequence[str], tgt: Sequence[str], recipe: Translation, report: Report) -> Codecs:
-        """From the training data, as `learn_codec` does."""
-        if recipe.shared or recipe.units not in LEARNED:
-            codec = learn_codec([*src, *tgt], recipe, report)
-            return cls(codec, codec)
-        return cls(*(learn_codec(files, recipe, report) for files in (src, tgt)))
-
-    @classmethod
-    def load(cls, found: folder.Folder) -> Codecs:
-        """From a model folder."""
-        target = Codec.load(found)
-        said = found.parameters.get("source")
-        return cls(target if said is None else Codec(found.text(SOURCE), str(said["units"])), target)
-
-    @property
-    def shared(self) -> bool:
-        """Whether both sides have one vocabulary."""
-        return self.source is self.target
-
-    def config(self) -> dict[str, Any]:
-        """What `load` needs beside the files."""
-        return {"codec": self.target.config(), **({} if self.shared else {"source": self.source.config()})}
-
-    def files(self) -> dict[str, str]:
-        """The files of a model folder."""
-        return {**self.target.files(), **({} if self.shared else {SOURCE: self.source.files()[TOKENIZER]})}
-
-
 class Translator:
     """A network and its codecs: P(target given source). It is a `Stepper` and a `Generator`: search needs nothing else."""
 
@@ -106,6 +69,11 @@ class Translator:
     def device(self) -> torch.device:
         """Where it is."""
         return next(self.module.parameters()).device
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """How it is searched unless asked otherwise: as CTranslate2 does."""
+        return {"stop": "full"}
 
     @property
     def longest(self) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 from seqcli.data import folder
 from seqcli.data.examples import AnyArray
 from seqcli.errors import Failure
+from seqcli.models.neural.rounding import whole
 
 
 def weights_of(module: nn.Module) -> dict[str, AnyArray]:
@@ -19,12 +20,12 @@ def weights_of(module: nn.Module) -> dict[str, AnyArray]:
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, AnyArray]) -> None:
-    """Put weights from a model folder into a network.
+    """Put weights from a model folder, rounded or not, into a network.
 
     Raises:
         Failure: they do not fit, or are not numbers.
     """
-    own = dict(module.named_parameters())
+    own, tensors = dict(module.named_parameters()), whole(tensors)
     for name, weight in own.items():
         array = folder.take(tensors, name, *weight.shape)
         if not np.isfinite(array).all():

@@ -15,9 +15,10 @@ from seqcli.decode.settings import Settings
 from seqcli.decode.stepper import rows
 from seqcli.errors import Failure, UsageFailure
 from seqcli.models import seq2seq, transformer
+from seqcli.models.neural.codecs import Codecs
 from seqcli.models.neural.settings import EncoderDecoder, RecurrentTranslation
 from seqcli.models.neural.sources import Sources
-from seqcli.models.neural.translation import Codecs, Translator
+from seqcli.models.neural.translation import Translator
 from seqcli.text.codec import Codec
 
 CODEC = Codec.of_pieces(["<unk>", *"abcdef"], "char")

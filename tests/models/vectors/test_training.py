@@ -32,7 +32,8 @@ RECIPES: dict[str, Any] = {
     "softmax": skipgram.Recipe(**SMALL, loss="softmax"),
     "cbow": cbow.Recipe(**SMALL),
     "fasttext": fasttext.Recipe(**SMALL, buckets=50),
-    "glove": glove.Recipe(dimensions=8, epochs=6, min_count=1, batch=256),
+    "glove": glove.Recipe(dimensions=8, epochs=6, min_count=1),
+    "adagrad": glove.Recipe(dimensions=8, epochs=6, min_count=1, batch=256, solver="adagrad"),
 }
 MODELS: dict[str, Any] = {
     "hierarchical": skipgram,
@@ -41,6 +42,7 @@ MODELS: dict[str, Any] = {
     "cbow": cbow,
     "fasttext": fasttext,
     "glove": glove,
+    "adagrad": glove,
 }
 
 
@@ -106,12 +108,12 @@ def test_another_seed_is_another_model(text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["skipgram", "hierarchical", "softmax", "cbow", "fasttext", "glove"])
+@pytest.mark.parametrize("name", ["skipgram", "hierarchical", "softmax", "cbow", "fasttext", "glove", "adagrad"])
 def test_neighbours_in_the_text_are_neighbours_in_space(name, tmp_path):
     """Words 0 … 59 stand on a ring, and lines walk along it."""
     path = toys.text(tmp_path / "text", lines=3000)
     settings: dict[str, Any] = {"epochs": 8, "dimensions": 16}
-    settings |= {"sample": 0.0, "rate": 0.05} if name != "glove" else {"epochs": 20}
+    settings |= {"sample": 0.0, "rate": 0.05} if MODELS[name] is not glove else {"epochs": 20}
     settings |= {"max_n": 3, "min_n": 3, "buckets": 100} if name == "fasttext" else {}
     found = MODELS[name].train([str(path)], replace(RECIPES[name], **settings), quiet)
     place = np.array([int(word[1:]) for word in found.vocabulary.words])
@@ -185,6 +187,7 @@ def test_onehot(text):
         (skipgram, {"threads": 0}, "threads=0"),
         (fasttext, {"min_n": 4, "max_n": 3}, "n-grams of 4 to 3"),
         (glove, {"x_max": 0.0}, "x_max=0"),
+        (glove, {"solver": "adagard"}, "did you mean 'adagrad'"),
     ],
 )
 def test_settings_that_make_no_sense(model, changes, said, text):

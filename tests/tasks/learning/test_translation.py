@@ -10,7 +10,8 @@ import torch
 
 from seqcli.data.pairs import Pairs
 from seqcli.models import seq2seq, transformer
-from seqcli.models.neural.translation import Codecs, Translator
+from seqcli.models.neural.codecs import Codecs
+from seqcli.models.neural.translation import Translator
 from seqcli.tasks.learning.translation import Corpus, Translation
 from seqcli.text.codec import Codec
 

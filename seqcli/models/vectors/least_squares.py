@@ -1,0 +1,143 @@
+"""GloVe solved exactly, side by side: with the contexts' vectors given, each word's are the answer of a small regression.
+
+The objective Σ f(X_ab) (w_a · c_b + bias_a + bias_b - log X_ab)² is quadratic in (w_a, bias_a). So instead of many small steps, one
+side is solved, then the other (alternating least squares; Hu, Koren and Volinsky 2008 solve recommendations so). A ridge keeps the
+vectors of rare words small, of which a few pairs would otherwise make anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seqcli.data.examples import AnyArray, IntArray
+from seqcli.models.vectors.cooccurrence import RUN, Counts
+from seqcli.models.vectors.glove import Fit
+from seqcli.models.vectors.loop import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ROWS = 256  # words whose regressions are solved at a time
+BIAS = 1e-3  # the ridge of biases: hardly any
+
+
+class LeastSquares:
+    """Vectors and biases in one table: rows 0 … V - 1 are words, V … 2 V - 1 contexts."""
+
+    def __init__(self, words: int, fit: Fit, ridge: float) -> None:
+        import torch
+
+        self.words, self.fit = words, fit
+        drawn = np.random.default_rng(fit.seed).random((2 * words, fit.dimensions + 1), dtype=np.float32)
+        self.table = torch.from_numpy((drawn - np.float32(0.5)) / np.float32(fit.dimensions**0.5))  # (2 V, D + 1), the bias last
+        self.table[:, -1] = 0
+        self.ridge = torch.diag(torch.tensor([*[ridge] * fit.dimensions, BIAS]))
+
+    @property
+    def tables(self) -> list[Tensor]:
+        """All that changes."""
+        return [self.table]
+
+    def vectors(self) -> AnyArray:
+        """A word's vector is the sum of its two, (V, D)."""
+        found: AnyArray = (self.table[: self.words, :-1] + self.table[self.words :, :-1]).numpy()
+        return found
+
+    def run(
+        self, counts: Counts, raw: int, report: Callable[[Progress], None], save: Callable[[int], None], first: int, threads: int
+    ) -> None:
+        """All epochs, both sides in each, a file of words' pairs at a time; `first` is the file to go on with."""
+        import torch
+
+        paths, before, began = grouped(counts, self.words), torch.get_num_threads(), time.perf_counter()
+        total = 2 * self.fit.epochs * len(paths)
+        torch.set_num_threads(1)  # of each regression: these go side by side
+        try:
+            with ThreadPoolExecutor(threads) as pool:
+                for turn in range(first, total):
+                    side, number = divmod(turn, len(paths))
+                    loss = self.solve(np.fromfile(paths[number], Counts.entry), side % 2, pool)
+                    words = int((turn + 1 - first) / total * raw * self.fit.epochs)
+                    report(Progress((turn + 1) / total, words, time.perf_counter() - began, loss))
+                    save(turn + 1)
+        finally:
+            torch.set_num_threads(before)
+            for path in paths:
+                path.unlink()
+
+    def solve(self, entries: AnyArray, side: int, pool: ThreadPoolExecutor) -> float:
+        """The words (side 0) or contexts (1) of a file of entries, sorted by word; the mean error before."""
+        import torch
+
+        solved, given = (self.table[: self.words], self.table[self.words :])[:: 1 - 2 * side]
+        known = given.clone()
+        known[:, -1] = 1  # what a vector, and its bias, is multiplied by
+        rows, starts = np.unique(entries["a"], return_index=True)
+        others = torch.from_numpy(entries["b"].astype(np.int64))
+        count = torch.from_numpy(entries["count"].copy())
+        weights = (count / self.fit.x_max).clamp(max=1).pow(self.fit.power)
+        wanted = count.log() - given[:, -1].index_select(0, others)
+        sizes = np.diff(starts, append=len(entries)).tolist()
+        terms = list(zip(*(torch.split(each, sizes) for each in (others, weights, wanted)), strict=True))
+
+        def some(first: int) -> float:
+            here = torch.from_numpy(rows[first : first + ROWS].astype(np.int64))
+            with torch.inference_mode():
+                found, loss = self.regressions(known, terms[first : first + ROWS], solved[here])
+                solved[here] = found
+            return loss
+
+        return sum(pool.map(some, range(0, len(rows), ROWS))) / max(1, len(entries))
+
+    def regressions(self, known: Tensor, terms: list[tuple[Tensor, Tensor, Tensor]], before: Tensor) -> tuple[Tensor, float]:
+        """The vectors and biases (N, D + 1) of N words, each from its terms, and the error of those `before`.
+
+        A word's terms: which contexts it has (n,), their weights (n,) and what the products are to be (n,).
+        """
+        import torch
+
+        left, right, loss = self.ridge.repeat(len(terms), 1, 1), torch.empty_like(before), 0.0
+        for row, (others, weights, wanted) in enumerate(terms):
+            x = known.index_select(0, others)  # (n, D + 1)
+            loss += float(((wanted - x @ before[row]).square_() * weights).sum()) / 2
+            weighted = (x * weights[:, None]).T
+            left[row].addmm_(weighted, x)
+            torch.mv(weighted, wanted, out=right[row])
+        return torch.cholesky_solve(right[:, :, None], torch.linalg.cholesky(left))[:, :, 0], loss
+
+
+def grouped(counts: Counts, words: int, most: int = RUN) -> list[Path]:
+    """The pairs and their mirror images in files of about `most`, sorted by their first word; all of a word in one file."""
+    sizes = np.zeros(words, np.int64)
+    for entries in mirrored(counts):
+        sizes += np.bincount(entries["a"], minlength=words)
+    whose: IntArray = (np.cumsum(sizes) - sizes) // most
+    whose = np.unique(whose, return_inverse=True)[1]  # (V,) the file of each word
+    paths = [counts.paths[0].with_name(f"rows{number}") for number in range(int(whose.max(initial=0)) + 1)]
+    for path in paths:
+        path.write_bytes(b"")
+    for entries in mirrored(counts):
+        files = whose[entries["a"]]
+        for number in np.unique(files).tolist():
+            with paths[number].open("ab") as out:
+                entries[files == number].tofile(out)
+    for path in paths:
+        entries = np.fromfile(path, Counts.entry)
+        entries[np.lexsort((entries["b"], entries["a"]))].tofile(path)
+    return paths
+
+
+def mirrored(counts: Counts) -> Iterator[AnyArray]:
+    """Each file's pairs, then the same the other way round; a word with itself once."""
+    for number in range(len(counts.paths)):
+        entries = counts.part(number)
+        yield entries
+        turned = entries[entries["a"] != entries["b"]]
+        turned["a"], turned["b"] = turned["b"], turned["a"].copy()
+        yield turned

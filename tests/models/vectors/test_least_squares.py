@@ -1,0 +1,87 @@
+"""Least squares against numpy's, one word at a time, and against the objective."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from seqcli.models.vectors.cooccurrence import Counts
+from seqcli.models.vectors.glove import Fit
+from seqcli.models.vectors.least_squares import BIAS, LeastSquares, grouped, mirrored
+from seqcli.models.vectors.loop import Progress
+
+FIT = Fit(dimensions=4, epochs=3, rate=0.05, x_max=3.0, power=0.75, batch=8, seed=1)
+V = 9
+
+
+@pytest.fixture
+def counts(tmp_path):
+    """Pairs of nine words, one of which stands near itself, in two files."""
+    generator = np.random.default_rng(3)
+    pairs = [(a, b) for a in range(V) for b in range(a, V) if generator.random() < 0.6 and (a != b or a == 4)]
+    entries = np.array([(a, b, 8 * generator.random() + 0.1) for a, b in pairs], Counts.entry)
+    paths = [tmp_path / "pairs0", tmp_path / "pairs1"]
+    for path, some in zip(paths, (entries[:10], entries[10:]), strict=True):
+        some.tofile(path)
+    return Counts(paths, len(entries))
+
+
+def objective(model, counts):
+    """What is to become small, the ridge included."""
+    table, total = model.table.double().numpy(), 0.0
+    for entries in mirrored(counts):
+        words, contexts = table[entries["a"]], table[V + entries["b"].astype(np.int64)]
+        error = (words[:, :-1] * contexts[:, :-1]).sum(1) + words[:, -1] + contexts[:, -1] - np.log(entries["count"])
+        total += (np.minimum(1, entries["count"] / 3) ** 0.75 * error**2).sum()
+    return total + (model.ridge.diagonal().numpy() * table**2).sum()
+
+
+@pytest.mark.parametrize("most", [1, 7, 1 << 20])
+def test_all_pairs_of_a_word_stand_in_one_file(counts, most):
+    paths = grouped(counts, V, most)
+    files = [np.fromfile(path, Counts.entry) for path in paths]
+    assert len(paths) == {1: V, 7: len(paths), 1 << 20: 1}[most]
+    assert sorted(np.concatenate(files).tolist()) == sorted(entry for some in mirrored(counts) for entry in some.tolist())
+    words = [set(some["a"].tolist()) for some in files]
+    assert sum(map(len, words)) == len(set().union(*words)) == V
+    assert all((np.diff(some["a"]) >= 0).all() for some in files)
+
+
+def test_a_word_is_the_answer_of_its_regression(counts):
+    model = LeastSquares(V, FIT, ridge=0.5)
+    given = model.table[V:].double().numpy().copy()
+    entries = np.fromfile(grouped(counts, V)[0], Counts.entry)
+    with ThreadPoolExecutor(1) as pool:
+        model.solve(entries, 0, pool)
+    for word in range(V):
+        own = entries[entries["a"] == word]
+        x = np.concatenate([given[own["b"], :-1], np.ones((len(own), 1))], 1)
+        root = np.sqrt(np.minimum(1, own["count"] / 3) ** 0.75)[:, None]
+        left = np.concatenate([x * root, np.diag(np.sqrt([0.5] * 4 + [BIAS]))])
+        right = np.concatenate([(np.log(own["count"]) - given[own["b"], -1]) * root[:, 0], np.zeros(5)])
+        assert np.allclose(model.table[word], np.linalg.lstsq(left, right, rcond=None)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_side_brings_the_objective_down(counts, threads):
+    model = LeastSquares(V, FIT, ridge=0.3)
+    before, said = [objective(model, counts)], list[Progress]()
+    model.run(counts, 100, said.append, lambda turn: before.append(objective(model, counts)), 0, threads)
+    assert len(before) == 2 * FIT.epochs + 1
+    assert all(after < earlier for earlier, after in itertools.pairwise(before))
+    assert said[-1].done == 1
+    assert said[-1].words == 300
+
+
+def test_threads_change_nothing(counts):
+    tables = []
+    for threads in (1, 3):
+        model = LeastSquares(V, FIT, ridge=0.3)
+        model.run(counts, 100, lambda progress: None, lambda turn: None, 0, threads)
+        tables.append(model.table)
+    assert torch.equal(*tables)
+    assert not list(counts.paths[0].parent.glob("rows*"))
