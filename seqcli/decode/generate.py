@@ -1,7 +1,7 @@
 """From options to texts: what `seq beam` and `seq translate` share.
 
 A `Plan` says how to search, a `Writer` turns lines into hypotheses batch by batch. The model is a `Generator`: a stepper that reads
-and writes text.
+and writes text. One that has a `search` of its own (prompts, limits, plan → hypotheses) needs no steps, and no torch.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 
 LINES = 32  # lines that are searched at once
+WINDOW = 1024  # lines among which those of like length are searched together
 ROWS = 128  # texts that are drawn at once
 UTILITIES = ("bleu", "chrf", "chrf++", "rouge", "rouge-1", "rouge-2")
 SAMPLING = ("--temperature", "--top-k", "--top-p", "--typical", "--min-p", "--seed")
@@ -157,6 +158,8 @@ class Writer:
     @property
     def batch(self) -> int:
         """How many lines are searched at once."""
+        if hasattr(self.generator, "search"):
+            return WINDOW
         return max(1, ROWS // self.plan.settings.samples) if self.plan.method == "sample" else LINES
 
     def batches(self, lines: Sequence[str]) -> Iterator[list[str]]:
@@ -166,22 +169,27 @@ class Writer:
 
     def __call__(self, lines: Sequence[str], traced: bool = False) -> list[list[Found]]:
         """The texts of each line, best first."""
-        from seqcli.decode.trace import Tracer
-
         prompts = self.generator.prepare(lines)
         limits = self.room(prompts)
-        tracer = Tracer(len(lines)) if traced else None
-        hypotheses = self.search(prompts, limits, tracer)
+        if traced:
+            from seqcli.decode.trace import Tracer
+
+            tracer = Tracer(len(lines))
+            hypotheses, self.traces = self.search(prompts, limits, tracer), tracer.traces
+        else:
+            hypotheses, self.traces = self.search(prompts, limits), None
         self.line += len(lines)
-        self.traces = tracer.traces if tracer is not None else None
         return [self.ranked(found) for found in hypotheses]
 
     def search(self, prompts: Sequence[Any], limits: Sequence[int], tracer: Any = None) -> list[list[Hypothesis]]:
         """The candidates of each prompt."""
+        generator, settings = self.generator, self.plan.settings
+        if hasattr(generator, "search"):
+            alone: list[list[Hypothesis]] = generator.search(prompts, limits, self.plan)
+            return alone
         from seqcli.decode.beam import BeamSearch
         from seqcli.decode.sampling import greedy, sample
 
-        generator, settings = self.generator, self.plan.settings
         said = None if hasattr(generator, "targets") else prompts  # what it reads is what it would write
         if self.plan.method == "greedy":
             return greedy(generator, prompts, settings, limits=limits, said=said, spell=generator.text)
@@ -228,9 +236,11 @@ class Writer:
 
     def text(self, ids: Sequence[int]) -> str:
         """Ids as text, up to what ends it."""
+        text = self.generator.text(ids)
+        if not self.plan.settings.ends:
+            return text
         from seqcli.decode.rules import ending
 
-        text = self.generator.text(ids)
         found = ending(text, self.plan.settings.ends)
         return text if found is None else found
 

@@ -1,4 +1,4 @@
-"""Our Transformer as a model of CTranslate2 (specification TransformerSpec, revision 7).
+"""Our Transformers as models of CTranslate2: translators (specification TransformerSpec), GPT (TransformerDecoderSpec).
 
 Both compute the same; only names differ, and that queries, keys and values are one matrix or two. A matrix that was rounded stays as it
 is: CTranslate2 has the same whole numbers, and scales that are the inverse of ours.
@@ -20,11 +20,11 @@ from seqcli.models.neural.rounding import SCALES, WEIGHT
 
 if TYPE_CHECKING:
     from seqcli.models.neural.codecs import Codecs
-    from seqcli.models.neural.settings import EncoderDecoder
+    from seqcli.models.neural.settings import EncoderDecoder, Transformer
     from seqcli.text.codec import Codec
 
 MODEL, CONFIG = "model.bin", folder.CONFIG
-KIND, REVISION = "TransformerSpec", 7
+TRANSLATOR, LANGUAGE_MODEL = ("TransformerSpec", 7), ("TransformerDecoderSpec", 8)  # specifications and their revisions
 ACTIVATIONS = {"relu": 0, "gelu-tanh": 1, "silu": 2, "swiglu": 2, "gelu": 3}
 ROOM = 512  # places at least, where they cost nothing
 BASE = 10000.0  # of the waves and rotations
@@ -32,7 +32,7 @@ EPSILON = 1e-5  # of the layer norms
 
 
 def converted(tensors: Mapping[str, AnyArray], recipe: EncoderDecoder, codecs: Codecs) -> dict[str, bytes]:
-    """The files of a CTranslate2 model, by name.
+    """The files of a CTranslate2 model that translates, by name.
 
     Raises:
         Failure: a tensor is missing, of another shape, or not of numbers; or the engine has no such activation.
@@ -43,7 +43,17 @@ def converted(tensors: Mapping[str, AnyArray], recipe: EncoderDecoder, codecs: C
     vocabularies = {"shared": target} if codecs.shared else {"source": source, "target": target}
     files = {f"{side}_vocabulary.json": json.dumps(each).encode() for side, each in vocabularies.items()}
     config = json.dumps(settings(target[codecs.target.end], target[0])).encode()
-    return {MODEL: packed(KIND, REVISION, made.variables, made.aliases), CONFIG: config, **files}
+    return {MODEL: packed(*TRANSLATOR, made.variables, made.aliases), CONFIG: config, **files}
+
+
+def converted_language(tensors: Mapping[str, AnyArray], recipe: Transformer, codec: Codec) -> dict[str, bytes]:
+    """The files of a CTranslate2 model that goes on with a text, by name; raises as `converted`."""
+    made = LanguageConversion(tensors, recipe, codec)
+    made.run()
+    pieces = names(codec)
+    config = json.dumps(settings(pieces[codec.end], pieces[0])).encode()
+    vocabulary = json.dumps(pieces).encode()
+    return {MODEL: packed(*LANGUAGE_MODEL, made.variables, made.aliases), CONFIG: config, "vocabulary.json": vocabulary}
 
 
 def settings(end: str, unknown: str) -> dict[str, Any]:
@@ -68,62 +78,41 @@ def names(codec: Codec) -> list[str]:
     return list(found)
 
 
-class Conversion:
-    """Takes tensors by our names and puts variables by theirs."""
+class Layers:
+    """Takes tensors by our names and puts variables by theirs: what all Transformers have."""
 
-    def __init__(self, tensors: Mapping[str, AnyArray], recipe: EncoderDecoder, codecs: Codecs) -> None:
-        self.tensors, self.recipe, self.codecs = tensors, recipe, codecs
+    def __init__(self, tensors: Mapping[str, AnyArray], recipe: EncoderDecoder | Transformer) -> None:
+        self.tensors, self.shape = tensors, recipe
         self.variables: dict[str, AnyArray] = {}
         self.aliases: dict[str, str] = {}
         self.size, self.inner = recipe.size, recipe.inner or 4 * recipe.size
 
-    def run(self) -> None:
-        """All of the model."""
-        recipe = self.recipe
-        if recipe.activation not in ACTIVATIONS:
-            raise Failure(f"activation={recipe.activation}: CTranslate2 has no such activation", hint="--engine torch")
-        for part, layers in (("encoder", recipe.layers), ("decoder", recipe.decoder_layers or recipe.layers)):
-            self.numbers(part, np.int16, num_heads=recipe.heads)
-            self.numbers(
-                part, np.int8, pre_norm=recipe.prenorm, activation=ACTIVATIONS[recipe.activation], scale_embeddings=recipe.scaled
-            )
-            if recipe.prenorm:
-                self.norm(f"{part}/layer_norm", f"{part}.norm")
-            for number in range(layers):
-                self.layer(f"{part}/layer_{number}", f"{part}.layers.{number}", decoder=part == "decoder")
-        self.numbers("encoder", np.int8, embeddings_merge=0, multi_query_attention=0)
-        self.numbers("decoder", np.int8, start_from_zero_embedding=0, alibi=0, alibi_use_positive_positions=0, scale_alibi=0)
-        self.numbers("decoder", np.int16, alignment_layer=-1, alignment_heads=1)
-        if recipe.positions != "rotary":
-            self.variables["encoder/position_encodings/encodings"] = self.positions()
-            self.aliases["decoder/position_encodings/encodings"] = "encoder/position_encodings/encodings"
-        self.embeddings()
+    def stack(self, theirs: str, ours: str, layers: int, prenorm: bool = True, scaled: bool = False, cross: bool = False) -> None:
+        """Layers one upon the other; those of a decoder may look at a source, too."""
+        activation = self.shape.activation
+        if activation not in ACTIVATIONS:
+            raise Failure(f"activation={activation}: CTranslate2 has no such activation", hint="--engine torch")
+        self.numbers(theirs, np.int16, num_heads=self.shape.heads)
+        self.numbers(theirs, np.int8, pre_norm=prenorm, activation=ACTIVATIONS[activation], scale_embeddings=scaled)
+        if prenorm:
+            self.norm(f"{theirs}/layer_norm", f"{ours}.norm")
+        for number in range(layers):
+            self.layer(f"{theirs}/layer_{number}", f"{ours}.layers.{number}", cross)
+        if theirs == "decoder":
+            self.numbers(theirs, np.int8, start_from_zero_embedding=0, alibi=0, alibi_use_positive_positions=0, scale_alibi=0)
+            self.numbers(theirs, np.int16, alignment_layer=-1, alignment_heads=1)
 
-    def embeddings(self) -> None:
-        """Those of both sides, and the softmax."""
-        sizes, recipe = (self.codecs.source.size, self.codecs.target.size), self.recipe
-        self.matrix("decoder/embeddings", "target", sizes[1], self.size)
-        if recipe.shared and recipe.tied:
-            self.same("encoder/embeddings_0", "decoder/embeddings")
-        else:
-            self.matrix("encoder/embeddings_0", "source", sizes[0], self.size)
-        if recipe.tied:
-            self.same("decoder/projection", "decoder/embeddings")
-        else:
-            self.matrix("decoder/projection", "head.scores", sizes[1], self.size)
-        self.variables["decoder/projection/bias"] = self.floats("head.scores.bias", sizes[1])
-
-    def layer(self, theirs: str, ours: str, decoder: bool) -> None:
-        """One layer: attention to itself, to the source, feed-forward."""
+    def layer(self, theirs: str, ours: str, cross: bool) -> None:
+        """One layer: attention to itself, with `cross` to the source, feed-forward."""
         size, attention = self.size, f"{theirs}/self_attention"
         self.norm(f"{attention}/layer_norm", f"{ours}.attention_norm")
         self.linear(f"{attention}/linear_0", f"{ours}.attention.inputs", 3 * size, size)
         self.linear(f"{attention}/linear_1", f"{ours}.attention.output", size, size)
-        if self.recipe.positions == "rotary":
-            self.numbers(attention, np.int32, rotary_dim=size // self.recipe.heads)
+        if self.shape.positions == "rotary":
+            self.numbers(attention, np.int32, rotary_dim=size // self.shape.heads)
             self.numbers(attention, np.int8, rotary_interleave=0)
             self.numbers(attention, np.float32, rotary_base=BASE)
-        if decoder:
+        if cross:
             self.norm(f"{theirs}/attention/layer_norm", f"{ours}.cross_norm")
             self.linear(f"{theirs}/attention/linear_0", f"{ours}.cross.inputs", 3 * size, size, slice(0, size))
             self.linear(f"{theirs}/attention/linear_1", f"{ours}.cross.inputs", 3 * size, size, slice(size, 3 * size))
@@ -132,7 +121,7 @@ class Conversion:
 
     def feed_forward(self, theirs: str, ours: str) -> None:
         """Gated or not."""
-        inner, gated = self.inner, self.recipe.activation == "swiglu"
+        inner, gated = self.inner, self.shape.activation == "swiglu"
         self.norm(f"{theirs}/layer_norm", f"{ours}.feed_norm")
         if gated:
             self.linear(f"{theirs}/linear_0", f"{ours}.feed.inner", 2 * inner, self.size, slice(0, inner))
@@ -180,11 +169,62 @@ class Conversion:
             raise Failure(f"{folder.WEIGHTS}: the tensor {name!r} has values that are not numbers", hint="train it again")
         return found.astype(np.float32, copy=False)
 
+
+class Conversion(Layers):
+    """Of a translator."""
+
+    def __init__(self, tensors: Mapping[str, AnyArray], recipe: EncoderDecoder, codecs: Codecs) -> None:
+        super().__init__(tensors, recipe)
+        self.recipe, self.codecs = recipe, codecs
+
+    def run(self) -> None:
+        """All of the model."""
+        recipe = self.recipe
+        self.stack("encoder", "encoder", recipe.layers, recipe.prenorm, recipe.scaled)
+        self.stack("decoder", "decoder", recipe.decoder_layers or recipe.layers, recipe.prenorm, recipe.scaled, cross=True)
+        self.numbers("encoder", np.int8, embeddings_merge=0, multi_query_attention=0)
+        if recipe.positions != "rotary":
+            self.variables["encoder/position_encodings/encodings"] = self.positions()
+            self.aliases["decoder/position_encodings/encodings"] = "encoder/position_encodings/encodings"
+        self.embeddings()
+
+    def embeddings(self) -> None:
+        """Those of both sides, and the softmax."""
+        sizes, recipe = (self.codecs.source.size, self.codecs.target.size), self.recipe
+        self.matrix("decoder/embeddings", "target", sizes[1], self.size)
+        if recipe.shared and recipe.tied:
+            self.same("encoder/embeddings_0", "decoder/embeddings")
+        else:
+            self.matrix("encoder/embeddings_0", "source", sizes[0], self.size)
+        if recipe.tied:
+            self.same("decoder/projection", "decoder/embeddings")
+        else:
+            self.matrix("decoder/projection", "head.scores", sizes[1], self.size)
+        self.variables["decoder/projection/bias"] = self.floats("head.scores.bias", sizes[1])
+
     def positions(self) -> FloatArray:
         """A row for each place, (places, D)."""
         if self.recipe.positions == "learned":
             return self.floats("positions.weight", self.recipe.longest + 1, self.size)
         return waves(max(ROOM, self.recipe.longest + 1), self.size, self.recipe.positions == "sinusoidal-halves")
+
+
+class LanguageConversion(Layers):
+    """Of a language model; the softmax has the weights of the embedding."""
+
+    def __init__(self, tensors: Mapping[str, AnyArray], recipe: Transformer, codec: Codec) -> None:
+        super().__init__(tensors, recipe)
+        self.recipe, self.codec = recipe, codec
+
+    def run(self) -> None:
+        """All of the model."""
+        self.stack("decoder", "stack", self.recipe.layers)
+        if self.recipe.positions == "learned":
+            places = self.floats("positions.weight", self.recipe.window, self.size)
+            self.variables["decoder/position_encodings/encodings"] = places
+        self.matrix("decoder/embeddings", "embedding", self.codec.size, self.size)
+        self.same("decoder/projection", "decoder/embeddings")
+        self.variables["decoder/projection/bias"] = self.floats("head.scores.bias", self.codec.size)
 
 
 def waves(places: int, size: int, halves: bool = False) -> FloatArray:

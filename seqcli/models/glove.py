@@ -19,13 +19,13 @@ class Recipe(Text):
     """Hyper-parameters of `seq train glove`."""
 
     dimensions: int = 100
-    window: int = 10  # words to each side; one at distance d counts 1 / d
-    sample: float = 0.0  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
+    window: int = 20  # words to each side; one at distance d counts 1 / d
+    sample: float = 1e-4  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
     solver: str = "least-squares"  # exact, the two sides in turn; or adagrad, as in the paper: 15 epochs and more
     ridge: float = 1.0  # of least squares
     epochs: int = 5
     rate: float = 0.05  # of AdaGrad
-    x_max: float = 10.0  # pairs that occur more often weigh no more
+    x_max: float = 100.0  # pairs that occur more often weigh no more
     power: float = 0.75  # by which rarer pairs weigh less
     batch: int = 4096  # pairs between two updates
     threads: int = 2

@@ -61,7 +61,7 @@ class Training:
     ema: float = 0.0  # decay of the moving average of the weights, which is then what is evaluated and kept; 0: none
     freeze: tuple[str, ...] = ()  # patterns of the names of weights that stay as they are: encoder.*
 
-    precision: str = "auto"  # of matrix products; auto is bf16 on a GPU that has it, else float32
+    precision: str = "auto"  # of matrix products; auto is bf16 on a GPU that has it, else float32; CPUs that have it gain, too
     compile: bool = False  # the model with torch.compile
     device: str = "auto"
     threads: int = 0  # 0: as many as torch takes

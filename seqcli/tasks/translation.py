@@ -15,7 +15,7 @@ import numpy as np
 
 from seqcli.data.blocks import Block
 from seqcli.data.folder import Folder
-from seqcli.decode.generate import Found, Plan, Writer
+from seqcli.decode.generate import WINDOW, Found, Plan, Writer
 from seqcli.decode.settings import Hypothesis, Settings
 from seqcli.errors import UsageFailure
 from seqcli.models import registry
@@ -24,7 +24,6 @@ from seqcli.text.segment import RuleSegmenter
 if TYPE_CHECKING:
     from seqcli.decode.generate import Generator
 
-WINDOW = 1024  # lines among which those of like length are looked for
 KNOWN = 20_000  # lines whose translations are remembered
 ROOM, SHARE = 20, 3  # a translation may have so many tokens, and so many times those of its source
 EMPTY = Found(1, "", Hypothesis([], 0.0, 0.0))
@@ -40,26 +39,7 @@ def limit(source: int, longest: int) -> int:
 
 
 class TranslationWriter(Writer):
-    """A writer whose texts have room by the length of their sources.
-
-    A generator that has a `search` of its own (sources, limits, plan → hypotheses) is given a window at a time, and shares it out.
-    """
-
-    @property
-    def batch(self) -> int:
-        """See `Writer.batch`."""
-        return WINDOW if hasattr(self.generator, "search") else super().batch
-
-    def search(self, prompts: Sequence[Any], limits: Sequence[int], tracer: Any = None) -> list[list[Hypothesis]]:
-        """See `Writer.search`."""
-        if not hasattr(self.generator, "search"):
-            return super().search(prompts, limits, tracer)
-        found: list[list[Hypothesis]] = self.generator.search(prompts, limits, self.plan)
-        return found
-
-    def text(self, ids: Sequence[int]) -> str:
-        """See `Writer.text`."""
-        return super().text(ids) if self.plan.settings.ends else self.generator.text(ids)
+    """A writer whose texts have room by the length of their sources."""
 
     def room(self, prompts: list[Any]) -> list[int]:
         """See `Writer.room`: a translator's sources do not take from it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from seqcli.decode.generate import Generator, Plan, Writer
 
 PAGE_LINES = 50  # whose searches fit on one page
+TOLD = ("--json", "--errors", "--truncate", "-q")  # what does not change a search
 
 
 def beam(
@@ -54,6 +56,8 @@ def beam(
     sweep: Annotated[str | None, typer.Option(metavar="1,2,4", help="Compare widths: scores (--ref), log P, time.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Each step: what was kept and dropped.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also a page: the lattice of each search, or the sweep.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, ctranslate2 (gpt on a CPU, faster) or torch (everything).")] = "auto",
+    int8: Annotated[bool, typer.Option("--int8", help="ctranslate2: round weights to 8 bits.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=0, help="Threads; 0: as many as processors.")] = None,
     errors: Annotated[str, typer.Option(help="Invalid UTF-8: strict or replace.")] = "strict",
@@ -73,6 +77,8 @@ def beam(
         seq beam prompts.txt -m my-lm --ref right.txt --sweep 1,2,4,8 --html sweep.html
         echo "The" | seq beam -m my-lm --trace --html lattice.html
 
+    --engine auto lets CTranslate2 write what it writes as torch does: gpt, --greedy or with --stop full, by all cores.
+
     JSON objects have line, prompt, rank, text, log_prob (of all tokens and the end, nats), score (what texts are ranked by), tokens,
     ended (false: cut at the maximal length) and, of --mbr, utility. With --ref: whose error each line is.
     """  # noqa: D301  (Typer keeps the lines of a paragraph that begins with a backspace)
@@ -91,7 +97,8 @@ def beam(
     }  # fmt: skip
     check_together(given, files)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's matrices are small here: threads cost more than they bring
-    generator, chosen = opened(model, given, jobs)
+    choose(engine, ("auto", "torch", "ctranslate2"), "--engine")
+    generator, chosen = opened(model, given, jobs, engine, int8)
     with Output(output) as out:
         for part in answers(generator, chosen, files, given, model):
             out.write(part.encode("utf-8", "backslashreplace"))
@@ -114,24 +121,22 @@ def check_together(given: Mapping[str, Any], files: Sequence[Path]) -> None:
         check_readable(given["--ref"])
 
 
-def opened(model: str, given: Mapping[str, Any], jobs: int | None) -> tuple[Generator, Plan]:
+def opened(model: str, given: Mapping[str, Any], jobs: int | None, engine: str, int8: bool) -> tuple[Generator, Plan]:
     """The model, and how it is to be asked."""
-    from seqcli.decode.generate import plan
-
     if not model:
         raise UsageFailure("no model named", hint="-m FOLDER; seq train ngram, gpt, lstm … make one")
-    if jobs is not None:
-        from seqcli.workers import processors
-
-        os.environ["OMP_NUM_THREADS"] = str(jobs or processors())
     from seqcli.data import folder
-    from seqcli.models import registry
+    from seqcli.decode.generate import plan
+    from seqcli.engines.choice import open_generator
+    from seqcli.workers import processors
 
-    generator: Generator = registry.load_generator(folder.read(Path(folder.find(model))))
+    threads = jobs or processors()
     if jobs is not None:
-        import torch
-
-        torch.set_num_threads(jobs or processors())
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    asked = {option: value for option, value in given.items() if option not in TOLD}
+    generator: Generator = open_generator(folder.find(model), engine, int8, asked, threads)
+    if jobs is not None and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
     return generator, plan(given, generator)
 
 

@@ -1,36 +1,51 @@
-"""Generation by a small GPT on the CPU against transformers' `generate`: the same weights, the same tokens, greedy."""
+"""Generation by a small GPT on the CPU against transformers' `generate`: the same weights, the same tokens, greedy.
+
+    TURNS=5 python -m tests.bench generating
+
+The engine's threads have a part of the batch each, as in `seq beam -j`.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from statistics import median
+import os
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import torch
 
+from seqcli.decode.generate import Plan
 from seqcli.decode.sampling import greedy
 from seqcli.decode.settings import Settings
+from seqcli.engines.language import LanguageEngine
 from seqcli.models import gpt
 from seqcli.models.neural.language import GPTNetwork, NeuralLanguageModel
 from seqcli.text.codec import Codec
-from tests.bench.harness import table
+from tests.bench.harness import functions, table
+from tests.engines.models import as_folder
 
 TOKENS, PROMPT, NEW = 8000, 16, 96
 SHAPE = {"size": 256, "heads": 4, "layers": 4, "window": 256}
+NEVER = -1e4  # the bias of what is not to be written
+TURNS = int(os.environ.get("TURNS", "5"))
 
 
 def main() -> None:
     """Batches of 1 and 32, on one thread and on two."""
-    ours, theirs = models()
-    rows = []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        rows += [compared(ours, theirs, batch, threads) for batch in (1, 32)]
     table(
-        f"A GPT of 4 layers, d 256, {TOKENS:,} tokens: {NEW} new tokens after {PROMPT}, tokens/s",
-        ["threads", "batch", "seq", "transformers", "ratio"],
-        rows,
+        f"A GPT of 4 layers, d 256, {TOKENS:,} tokens, float32, in memory: {NEW} new tokens after {PROMPT}, greedy, tokens/s",
+        ["threads", "batch", "seq (ctranslate2)", "seq (torch)", "transformers", "ratio, ctranslate2", "ratio, torch"],
+        rows(),
     )
+
+
+def rows() -> Iterator[list[str]]:
+    """A row a number of threads and a batch."""
+    ours, theirs = models()
+    for threads in (1, 2):
+        engine = LanguageEngine.load(as_folder(ours), workers=threads)
+        for batch in (1, 32):
+            yield compared(ours, engine, theirs, batch, threads)
 
 
 def models() -> tuple[NeuralLanguageModel, torch.nn.Module]:
@@ -50,7 +65,7 @@ def models() -> tuple[NeuralLanguageModel, torch.nn.Module]:
     assert network.positions is not None
     network.eval()
     with torch.no_grad():
-        network.head.scores.bias[codec.end] = -torch.inf  # theirs has no end either: every text is as long
+        network.head.scores.bias[codec.end] = NEVER  # theirs has no end either: every text is as long
         copy(theirs.transformer, network)
     return ours, theirs
 
@@ -76,36 +91,31 @@ def copy(theirs: torch.nn.Module, network: GPTNetwork) -> None:
     own["norm.bias"].copy_(found["ln_f.bias"])
 
 
-def compared(ours: NeuralLanguageModel, theirs: torch.nn.Module, batch: int, threads: int) -> list[str]:
-    """Medians of turns."""
+def compared(ours: NeuralLanguageModel, engine: LanguageEngine, theirs: Any, batch: int, threads: int) -> list[str]:
+    """Medians of turns, after a look whether all write the same."""
+    torch.set_num_threads(threads)
     prompts = torch.randint(1, TOKENS - 1, (batch, PROMPT))
-    mask = torch.ones_like(prompts)
-
-    def by_us() -> list[list[int]]:
-        settings = Settings(max_length=NEW)
-        return [found[0].tokens for found in greedy(ours, [row[0:].tolist() for row in prompts], settings)]
+    ids, settings = prompts.tolist(), Settings(max_length=NEW)
+    begun = torch.cat([torch.full((batch, 1), ours.end), prompts], 1)
 
     def by_them() -> list[list[int]]:
-        begun = torch.cat([torch.full((batch, 1), ours.end), prompts], 1)
-        begun_mask = torch.cat([mask[:, :1], mask], 1)
         with torch.inference_mode():
-            found = theirs.generate(begun, attention_mask=begun_mask, max_new_tokens=NEW, do_sample=False, pad_token_id=ours.end)  # type: ignore[operator]
-        return [row[PROMPT + 1 :].tolist() for row in found]
+            found = theirs.generate(
+                begun, attention_mask=torch.ones_like(begun), max_new_tokens=NEW, do_sample=False, pad_token_id=ours.end
+            )  # fmt: skip
+        return [row[PROMPT + 1 :] for row in found.tolist()]
 
-    assert by_us() == by_them(), "not the same tokens"
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(5):
-        for place, run in enumerate((by_us, by_them)):
-            times[place].append(timed(run))
-    mine, others = (batch * NEW / median(each) for each in times)
-    return [str(threads), str(batch), f"{mine:,.0f}", f"{others:,.0f}", f"{mine / others:.2f} ×"]
-
-
-def timed(run: Callable[[], object]) -> float:
-    """Seconds."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    ways: dict[str, Any] = {
+        "ctranslate2": partial(engine.search, ids, [NEW] * batch, Plan("greedy", settings)),
+        "torch": partial(greedy, ours, ids, settings),
+    }
+    right = by_them()
+    for name, way in ways.items():
+        assert [found.tokens for (found,) in way()] == right, f"{name}: not the same tokens"
+    cost = functions(TURNS, {**ways, "transformers": by_them})
+    speed = {name: batch * NEW / each.seconds for name, each in cost.items()}
+    ratios = [f"{speed[name] / speed['transformers']:.2f} ×" for name in ways]
+    return [str(threads), str(batch), *(f"{each:,.0f}" for each in speed.values()), *ratios]
 
 
 if __name__ == "__main__":

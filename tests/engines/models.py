@@ -1,4 +1,4 @@
-"""Translators with random weights, which write something: not always the same, and to an end."""
+"""Translators and language models with random weights, which write something: not always the same, and to an end."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from seqcli.data import folder
-from seqcli.models import transformer
+from seqcli.decode.settings import Hypothesis
+from seqcli.models import gpt, transformer
 from seqcli.models.neural.codecs import Codecs
+from seqcli.models.neural.language import NeuralLanguageModel
 from seqcli.models.neural.translation import Translator
 from seqcli.text.codec import Codec
 
+CLOSE = 2e-5  # nats a token
 TOKENS = 60
+WINDOW = 24
 SHAPE: dict[str, Any] = {"size": 32, "heads": 4, "layers": 2, "units": "word", "longest": 32}
 SHAPES: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -63,17 +68,53 @@ def sources(model: Translator, count: int = 60, seed: int = 0) -> list[list[int]
     return sorted(rows, key=len, reverse=True)
 
 
-def as_folder(model: Translator) -> folder.Folder:
+def language(seed: int = 0, end: float = 3.0, codec: Codec | None = None, **options: Any) -> NeuralLanguageModel:
+    """A GPT that looks at `WINDOW` tokens, with large weights, and an end so much likelier."""
+    torch.manual_seed(seed)
+    shape = {"size": 32, "heads": 4, "layers": 2, "window": WINDOW}
+    made = NeuralLanguageModel(codec or words(TOKENS), gpt.Recipe(**{**shape, **options}))
+    with torch.no_grad():
+        for weight in made.module.parameters():
+            if weight.dim() == 2:
+                weight.mul_(20.0)
+            else:
+                weight.add_(0.2 * torch.randn_like(weight))
+        made.network.head.scores.bias[made.end] += end
+    made.module.eval()
+    return made
+
+
+def prompts(count: int = 60, seed: int = 0) -> list[list[int]]:
+    """Of 0 to 23 tokens, which is all that the context holds."""
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, TOKENS - 1, 23 if i == 7 else rng.integers(0, WINDOW)).tolist() for i in range(count)]
+
+
+def as_folder(model: Translator | NeuralLanguageModel) -> folder.Folder:
     """As it would be read, but in memory."""
-    config = {"model": "transformer", "task": "translation", "version": 1, "recipe": asdict(model.recipe), "scores": {}}
+    kind, task = ("transformer", "translation") if isinstance(model, Translator) else ("gpt", "language modelling")
+    config = {"model": kind, "task": task, "version": 1, "recipe": asdict(model.recipe), "scores": {}}
     return InMemory(Path("random"), {**config, "parameters": model.config()}, dict(model.tensors()), model.files())
 
 
-def written(model: Translator, path: Path) -> Path:
+def written(model: Translator | NeuralLanguageModel, path: Path) -> Path:
     """As a model folder."""
     found = as_folder(model)
     folder.write(path, found.config, found.tensors, {**model.files(), folder.CARD: "# Random\n"})
     return path
+
+
+def same(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
+    """But for ties: hypotheses whose scores are the same but for rounding may stand in either order, or one for another."""
+    ties = 0
+    for one, other in zip(ours, theirs, strict=True):
+        assert len(one) == len(other)
+        assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=CLOSE)
+        if [(each.tokens, each.ended) for each in one] != [(each.tokens, each.ended) for each in other]:
+            ties += 1
+        else:
+            assert [each.log_prob for each in one] == pytest.approx([each.log_prob for each in other], abs=30 * CLOSE)
+    assert ties <= len(ours) // 20
 
 
 class InMemory(folder.Folder):

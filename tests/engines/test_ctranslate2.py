@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from seqcli.decode.generate import Plan, Writer
-from seqcli.decode.settings import Hypothesis, Settings
-from seqcli.engines import ctranslate2
+from seqcli.decode.settings import Settings
 from seqcli.engines.conversion import Conversion, converted, names
 from seqcli.engines.ctranslate2 import Engine, undone
+from seqcli.engines.searcher import opened
 from seqcli.errors import Failure
 from seqcli.models.neural.codecs import Codecs
 from seqcli.models.neural.rounding import rounded, whole
@@ -20,9 +20,7 @@ from seqcli.models.neural.settings import EncoderDecoder
 from seqcli.models.neural.translation import Translator
 from seqcli.models.neural.weights import load_weights
 from seqcli.text.codec import Codec
-from tests.engines.models import SHAPES, as_folder, sources, translator
-
-CLOSE = 2e-5  # nats a token
+from tests.engines.models import SHAPES, as_folder, same, sources, translator
 
 
 def parts(model: Translator) -> tuple[EncoderDecoder, Codecs]:
@@ -33,19 +31,6 @@ def parts(model: Translator) -> tuple[EncoderDecoder, Codecs]:
 
 def plan(method: str = "beam", **options: Any) -> Plan:
     return Plan(method, Settings(stop="full", **options), nbest=options.get("nbest", 1))
-
-
-def same(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
-    """But for ties: hypotheses whose scores are the same but for rounding may stand in either order, or one for another."""
-    ties = 0
-    for one, other in zip(ours, theirs, strict=True):
-        assert len(one) == len(other)
-        assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=CLOSE)
-        if [(each.tokens, each.ended) for each in one] != [(each.tokens, each.ended) for each in other]:
-            ties += 1
-        else:
-            assert [each.log_prob for each in one] == pytest.approx([each.log_prob for each in other], abs=30 * CLOSE)
-    assert ties <= len(ours) // 20
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -165,7 +150,7 @@ def test_what_cannot_be():
     with pytest.raises(Failure, match="not numbers"):
         converted({**found.tensors, "encoder.norm.weight": broken}, *parts(model))
     with pytest.raises(Failure, match="random: CTranslate2 cannot open it"):
-        ctranslate2.opened(found, 1, "float32", {"model.bin": b"no"})
+        opened(found, 1, "float32", {"model.bin": b"no"})
 
 
 def test_options():

@@ -33,6 +33,7 @@ def model(monkeypatch):
     words = Words(Table(torch.tensor(list(NEXT.values()), dtype=torch.float64)), VOCABULARY, context=20)
     monkeypatch.setitem(cli.VERBS, "beam", "Write texts.")
     monkeypatch.setattr(folder, "find", lambda name: name)
+    monkeypatch.setattr(folder, "read_config", lambda path: {"model": "toy", "task": "language modelling"})
     monkeypatch.setattr(folder, "read", lambda path: path)
     monkeypatch.setattr(registry, "load_generator", lambda found: words, raising=False)
     return words

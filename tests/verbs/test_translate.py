@@ -18,7 +18,7 @@ TRANSFORMER = ["transformer", *SMALL, "--set=size=64", "--set=layers=2", "--set=
 EVERY = {
     "none": [*SEQ2SEQ, "--set=attention=none", "--set=size=160", "--set=epochs=40"],
     "bahdanau": [*SEQ2SEQ, "--set=attention=bahdanau", "--set=epochs=16"],
-    "dot": [*SEQ2SEQ, "--set=attention=dot", "--set=cell=gru", "--set=epochs=12"],
+    "dot": [*SEQ2SEQ, "--set=attention=dot", "--set=cell=gru", "--set=epochs=16"],
     "general": [*SEQ2SEQ, "--set=attention=general", "--set=epochs=16"],
     "concat": [*SEQ2SEQ, "--set=attention=concat", "--set=epochs=16"],
     "pre-attention": [*SEQ2SEQ, "--set=attention=dot", "--set=pre_attention=true", "--set=epochs=30"],

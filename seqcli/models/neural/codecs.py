@@ -49,3 +49,24 @@ class Codecs(NamedTuple):
     def files(self) -> dict[str, str]:
         """The files of a model folder."""
         return {**self.target.files(), **({} if self.shared else {SOURCE: self.source.files()[TOKENIZER]})}
+
+
+class Sides:
+    """What a translator knows of text, whatever runs its network."""
+
+    codecs: Codecs
+    recipe: Translation
+
+    @property
+    def longest(self) -> int:
+        """Tokens of a source or a target as the model has learned them, the end not counted: what is longer is cut up."""
+        return self.recipe.longest
+
+    def prepare(self, lines: Sequence[str]) -> list[list[int]]:
+        """Lines as sources: ids, and the end."""
+        codec = self.codecs.source
+        return [[*ids, codec.end] for ids in codec.encode(lines)]
+
+    def targets(self, texts: Sequence[str]) -> list[list[int]]:
+        """Texts as the ids that the model would write, without the end."""
+        return self.codecs.target.encode(texts)

@@ -13,7 +13,7 @@ from seqcli.data import folder
 from seqcli.data.examples import AnyArray, FloatArray
 from seqcli.errors import UsageFailure
 from seqcli.heads.language import NextToken
-from seqcli.models.neural.codecs import Codecs
+from seqcli.models.neural.codecs import Codecs, Sides
 from seqcli.models.neural.encoder_decoder import TransformerNetwork
 from seqcli.models.neural.recurrent_translation import RecurrentNetwork
 from seqcli.models.neural.settings import EncoderDecoder, RecurrentTranslation
@@ -48,9 +48,10 @@ class Network(Protocol):
         """Where each layer and head looks after each of the target's tokens, (B, layers, heads, T, S)."""
 
 
-class Translator:
+class Translator(Sides):
     """A network and its codecs: P(target given source). It is a `Stepper` and a `Generator`: search needs nothing else."""
 
+    recipe: EncoderDecoder | RecurrentTranslation
     context: int | None = None  # sources and targets do not share the places that there are: see `longest`
 
     def __init__(self, codecs: Codecs, recipe: EncoderDecoder | RecurrentTranslation) -> None:
@@ -76,11 +77,6 @@ class Translator:
         return {"stop": "full"}
 
     @property
-    def longest(self) -> int:
-        """Tokens of a source or a target as the model has learned them, the end not counted: what is longer is cut up."""
-        return self.recipe.longest
-
-    @property
     def size(self) -> int:
         """V, of the target."""
         return self.codecs.target.size
@@ -91,15 +87,6 @@ class Translator:
         return self.codecs.target.end
 
     # Text in, text out ---------------------------------------------------------------------------------------------------
-
-    def prepare(self, lines: Sequence[str]) -> list[list[int]]:
-        """Lines as sources: ids, and the end."""
-        codec = self.codecs.source
-        return [[*ids, codec.end] for ids in codec.encode(lines)]
-
-    def targets(self, texts: Sequence[str]) -> list[list[int]]:
-        """Texts as the ids that the model would write, without the end."""
-        return self.codecs.target.encode(texts)
 
     def text(self, ids: Sequence[int]) -> str:
         """What was written, as text."""
