@@ -352,7 +352,7 @@ def test_probabilities_fail_in_one_line(folder: Path, asked: list[str], capfd: p
             r"rules\.txt, line \d+: nothing follows, not even \[end\] \(is the file cut off\?\)",
         ),
         (lambda text: b"", r"rules\.txt, line 1: nothing follows"),
-        (lambda text: text[:2000] + b"\xff" + text[2000:], r"rules\.txt: not UTF-8 at byte 2000"),
+        (lambda text: text[:2000] + b"\xff" + text[2000:], r"rules\.txt is not UTF-8 at byte 2001"),
     ],
 )
 def test_a_broken_file_fails_in_one_line(folder: Path, tmp_path: Path, cut, complaint, capfd) -> None:

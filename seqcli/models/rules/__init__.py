@@ -178,12 +178,7 @@ def load(folder: Folder) -> RulesTagger:
     Raises:
         Failure: a line of it is wrong, or its end is missing.
     """
-    name = f"{folder.path}/{TEXT}"
-    try:
-        text = folder.text(TEXT)
-    except UnicodeDecodeError as error:
-        raise Failure(f"{name}: not UTF-8 at byte {error.start}") from None
-    return RulesTagger(from_text(text, name), folder.parameters["recipe"])
+    return RulesTagger(from_text(folder.text(TEXT), f"{folder.path}/{TEXT}"), folder.parameters["recipe"])
 
 
 class Corpus(NamedTuple):
