@@ -40,7 +40,10 @@ class LinearCrossEntropy(torch.autograd.Function):
             gradients[2].add_(errors.sum(0))
             errors = errors.to(dtype)
             torch.mm(errors, weight, out=into)
-            gradients[1].add_(errors.t() @ x)
+            if dtype == gradients[1].dtype:
+                gradients[1].addmm_(errors.t(), x)
+            else:
+                gradients[1].add_(errors.t() @ x)
         ctx.save_for_backward(*gradients)
         return total
 
