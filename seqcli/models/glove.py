@@ -19,7 +19,7 @@ class Recipe(Text):
     """Hyper-parameters of `seq train glove`."""
 
     dimensions: int = 100
-    window: int = 20  # words to each side; one at distance d counts 1 / d
+    window: int = 60  # words to each side; one at distance d counts 1 / d
     sample: float = 1e-4  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
     solver: str = "least-squares"  # exact, the two sides in turn; or adagrad, as in the paper: 15 epochs and more
     ridge: float = 1.0  # of least squares

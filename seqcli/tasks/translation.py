@@ -49,6 +49,24 @@ class TranslationWriter(Writer):
         return [min(settings.max_length, max(limit(each, longest), needed)) for each in sizes]
 
 
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """Translations of the first parts of a line: the last of them, and those before."""
+
+    value: float = 0.0  # of all together
+    last: Found | None = None
+    before: Joint | None = None
+
+    def parts(self) -> tuple[Found, ...]:
+        """From the first to the last."""
+        found: list[Found] = []
+        joint: Joint | None = self
+        while joint is not None and joint.last is not None:
+            found.append(joint.last)
+            joint = joint.before
+        return tuple(reversed(found))
+
+
 @dataclass
 class Job:
     """How lines are translated, and what is known of those that were."""
@@ -148,11 +166,11 @@ class Job:
         """The best joint translations of the parts of a line."""
         if len(parts) == 1:
             return parts[0]
-        found: list[tuple[Found, ...]] = [()]
+        kept, most = [Joint()], max(map(len, parts))
         for options in parts:
-            longer = [(*before, option) for before in found for option in options]
-            found = sorted(longer, key=lambda each: -sum(value(one) for one in each))[: max(map(len, parts))]
-        texts = [one_text(each, self.plan.settings) for each in found]
+            longer = (Joint(joint.value + value(option), option, joint) for joint in kept for option in options)
+            kept = sorted(longer, key=lambda joint: -joint.value)[:most]
+        texts = [one_text(joint.parts(), self.plan.settings) for joint in kept]
         return [Found(rank, text, hypothesis, utility) for rank, (text, hypothesis, utility) in enumerate(texts, 1)]
 
     # Records -------------------------------------------------------------------------------------------------------------

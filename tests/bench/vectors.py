@@ -33,7 +33,7 @@ KINDS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "CBOW, negative sampling": ("cbow", {}, {"sg": 0, "negative": 5}),
     "skip-gram, hierarchical softmax": ("skipgram", {"loss": "hierarchical"}, {"sg": 1, "hs": 1, "negative": 0}),
 }
-OTHERS: Mapping[str, tuple[str, dict[str, Any]]] = {"fastText": ("fasttext", {}), "GloVe": ("glove", {"threads": 1})}
+OTHERS: Mapping[str, tuple[str, dict[str, Any]]] = {"fastText": ("fasttext", {}), "GloVe": ("glove", {})}
 OURS = """
 import importlib, json, resource, sys
 import numpy as np
