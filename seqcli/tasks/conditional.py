@@ -20,7 +20,7 @@ from seqcli.data.blocks import Block
 from seqcli.data.examples import FloatArray
 from seqcli.data.parallel import Source, batches
 from seqcli.errors import Failure
-from seqcli.tasks.language import Sum
+from seqcli.tasks.language import Sum, Summing
 from seqcli.tasks.likelihood import perplexity
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Pair:
         return not self.source.strip() or (self.tokens is None and not self.text.strip())
 
 
-class Conditional:
+class Conditional(Summing):
     """Scores targets, and keeps the sum. A model that is `rigid` has no places beyond what it has learned."""
 
     def __init__(self, model: Translating, as_objects: bool = False, errors: str = "strict", rigid: bool = False) -> None:
@@ -98,18 +98,6 @@ class Conditional:
         self.records = 0
         self.one_sided: list[str] = []  # pairs of which one side is blank
         self.long: list[str] = []  # pairs of which a side is longer than what the model has learned
-
-    def __str__(self) -> str:
-        return str(self.sum)
-
-    @property
-    def perplexity(self) -> float:
-        """Of a token."""
-        return self.sum.perplexity
-
-    def values(self) -> dict[str, Any]:
-        """The sum for JSON."""
-        return self.sum.values()
 
     @property
     def notes(self) -> Iterator[str]:

@@ -69,7 +69,25 @@ class Sum:
         return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
-class TextScorer:
+class Summing:
+    """A scorer that says what its texts add up to."""
+
+    sum: Sum
+
+    def __str__(self) -> str:
+        return str(self.sum)
+
+    @property
+    def perplexity(self) -> float:
+        """Of a token."""
+        return self.sum.perplexity
+
+    def values(self) -> dict[str, Any]:
+        """The sum for JSON."""
+        return self.sum.values()
+
+
+class TextScorer(Summing):
     """Scores the texts of blocks, and keeps the sum.
 
     By default each text is by itself, and a blank line is no text. With `stream` each text goes on after the one before it in its file,
@@ -86,18 +104,6 @@ class TextScorer:
     def separator(self) -> bytes:
         """What ends a record of the input."""
         return separator(self.model.codec.record)
-
-    def __str__(self) -> str:
-        return str(self.sum)
-
-    @property
-    def perplexity(self) -> float:
-        """Of a token."""
-        return self.sum.perplexity
-
-    def values(self) -> dict[str, Any]:
-        """The sum for JSON."""
-        return self.sum.values()
 
     def __call__(self, source: Iterator[Block]) -> Iterator[bytes]:
         """A row for each text: log-likelihood in nats, tokens, the perplexity of one; a blank row for a blank line."""
