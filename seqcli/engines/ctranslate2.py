@@ -17,7 +17,7 @@ from seqcli.data.examples import FloatArray
 from seqcli.engines.conversion import converted, names
 from seqcli.engines.searcher import KINDS, LINES, Batch, Searcher, opened
 from seqcli.models.neural.codecs import Codecs, Sides
-from seqcli.models.neural.rounding import is_rounded, rounded
+from seqcli.models.neural.rounding import rounded
 
 if TYPE_CHECKING:
     from ctranslate2 import AsyncTranslationResult, Translator
@@ -59,7 +59,10 @@ class Engine(Sides, Searcher):
 
     @classmethod
     def load(cls, found: folder.Folder, workers: int = 1, int8: bool = False) -> Engine:
-        """From a model folder of ours, converted in memory; with `int8` its matrices are rounded, if they are not yet.
+        """From a model folder of ours, converted in memory.
+
+        With `int8` it multiplies whole numbers, to which matrices are rounded that are not yet. Else it multiplies floating numbers,
+        whatever is stored: what whole ones give depends a little on what else is asked at once.
 
         Raises:
             Failure: the tensors do not fit the configuration, or CTranslate2 cannot run such a model.
@@ -69,7 +72,7 @@ class Engine(Sides, Searcher):
         codecs, recipe = Codecs.load(found), recipe_of(found)
         tensors = rounded(found.tensors) if int8 else found.tensors
         files = converted(tensors, recipe, codecs)
-        return cls(codecs, recipe, opened(found, workers, KINDS[is_rounded(tensors)], files))
+        return cls(codecs, recipe, opened(found, workers, KINDS[int8], files))
 
     @classmethod
     def open(cls, found: folder.Folder, workers: int = 1, int8: bool = False) -> Engine:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqcli.data import folder
 from seqcli.engines.conversion import converted_language
 from seqcli.engines.searcher import KINDS, Batch, Searcher, opened
-from seqcli.models.neural.rounding import is_rounded, rounded
+from seqcli.models.neural.rounding import rounded
 from seqcli.text.codec import Codec
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class LanguageEngine(Searcher):
 
     @classmethod
     def load(cls, found: folder.Folder, workers: int = 1, int8: bool = False) -> LanguageEngine:
-        """From a model folder of ours, converted in memory; with `int8` its matrices are rounded, if they are not yet.
+        """From a model folder of ours, converted in memory; with `int8` it multiplies whole numbers.
 
         Raises:
             Failure: the tensors do not fit the configuration, or CTranslate2 cannot run such a model.
@@ -36,7 +36,7 @@ class LanguageEngine(Searcher):
         codec, recipe = Codec.load(found), recipe_of(found)
         tensors = rounded(found.tensors) if int8 else found.tensors
         files = converted_language(tensors, recipe, codec)
-        return cls(codec, recipe, opened(found, workers, KINDS[is_rounded(tensors)], files, "Generator"))
+        return cls(codec, recipe, opened(found, workers, KINDS[int8], files, "Generator"))
 
     @property
     def record(self) -> str:

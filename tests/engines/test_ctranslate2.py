@@ -99,7 +99,10 @@ def test_rounded():
     exact = Engine.load(as_folder(model))
     same(Writer(model, plan()).search(rows, limits), exact.search(rows, limits, plan()))
     found.tensors.update(tensors)
-    engine = Engine.load(found)
+    stored = Engine.load(found)
+    assert stored.model.compute_type == "float32"
+    same(Writer(model, plan()).search(rows, limits), stored.search(rows, limits, plan()))
+    engine = Engine.load(found, int8=True)
     assert engine.model.compute_type.startswith("int8")
     again = Engine.load(as_folder(translator()), int8=True)
     assert [[each.tokens for each in row] for row in again.search(rows, limits, plan())] == [

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.conftest import seq
+from tests.conftest import ROOT, seq
 from tests.report.conftest import read
 
 LINES = {"copy": lambda text: text, "reverse": lambda text: text[::-1]}
@@ -202,3 +202,14 @@ def test_a_recipe(invoke, tmp_path):
 def test_help(invoke):
     assert "--constrain" in invoke("translate", "--help").text
     assert "transformer" in invoke("train", "--list").text
+
+
+@pytest.mark.slow
+def test_a_minute_of_training(tmp_path, monkeypatch):
+    """The recipe for newcomers: nearly all of 50 sentences that it has not seen."""
+    monkeypatch.chdir(ROOT)
+    done = seq("train", "tiny.toml", "-o", tmp_path / "tiny")
+    assert done.code == 0, done.err
+    done = seq("translate", ROOT / "sample_data/translation/tiny.test.en", "-m", tmp_path / "tiny")
+    wanted = (ROOT / "sample_data/translation/tiny.test.de").read_text().splitlines()
+    assert sum(one == other for one, other in zip(done.text.splitlines(), wanted, strict=True)) >= 40
