@@ -12,6 +12,7 @@ import typer
 from seqcli.data.blocks import blocks
 from seqcli.errors import UsageFailure
 from seqcli.terminal import Output, Progress, choose, note, nothing_to_read
+from seqcli.verbs import search
 
 if TYPE_CHECKING:
     from seqcli.tasks.translation import Job
@@ -23,32 +24,32 @@ def translate(
     context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(help="Files to translate; none, or -, is standard input.")] = None,
     models: Annotated[list[str] | None, typer.Option("-m", "--model", help="A model folder; several are asked together.")] = None,
-    width: Annotated[int | None, typer.Option("--beam", help="Hypotheses that are kept at each step. [5]")] = None,
-    greedy: Annotated[bool, typer.Option("--greedy", help="The likeliest token at each step.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="Draw from the model's distribution.")] = False,
-    mbr: Annotated[int | None, typer.Option("--mbr", metavar="N", help="Of N samples (--beam: the N best) the most like all.")] = None,
-    nbest: Annotated[int | None, typer.Option("--nbest", help="The N best translations: rank, score, text.")] = None,
-    samples: Annotated[int | None, typer.Option("--samples", help="Texts drawn for each line. [1]")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Below 1 sharpens the distribution.")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Draw from the K likeliest tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Draw from the fewest tokens that hold this share.")] = None,
-    typical: Annotated[float | None, typer.Option(help="The same, those of typical information first.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Leave out what is less likely than this share of the likeliest.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of what is drawn. [0]")] = None,
-    utility: Annotated[str | None, typer.Option(help="Of --mbr: bleu, chrf, chrf++, rouge (L), rouge-1, rouge-2. [chrf]")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens at most, the end among them. [by the source's length]")] = None,
-    min_length: Annotated[int | None, typer.Option(help="Tokens at least.")] = None,
-    normalize: Annotated[str | None, typer.Option(help="Ranks by log P / T^alpha (length), or gnmt's ((5+T)/6)^alpha.")] = None,
-    length_penalty: Annotated[float | None, typer.Option(help="Alpha; 0 ranks by log P. [1]")] = None,
-    coverage: Annotated[float | None, typer.Option(help="Penalty of source words that were not looked at.")] = None,
-    stop: Annotated[str | None, typer.Option(help="full (as many ended as are kept), likely, current, exact. [full]")] = None,
-    no_repeat: Annotated[int | None, typer.Option(metavar="N", help="No N-gram twice.")] = None,
-    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: words that were there are less likely.")] = None,
-    diverse: Annotated[int | None, typer.Option(metavar="GROUPS", help="Groups of the beam that avoid each other.")] = None,
-    diversity: Annotated[float | None, typer.Option(help="What a token costs for each group that took it. [0.5]")] = None,
-    prefix: Annotated[str | None, typer.Option(help="Every translation begins so.")] = None,
-    constraint: Annotated[list[str] | None, typer.Option("--constrain", help="Every translation holds this; may be repeated.")] = None,
-    until: Annotated[list[str] | None, typer.Option(help="A translation ends before this; may be repeated.")] = None,
+    width: search.Width = None,
+    greedy: search.Greedy = False,
+    sample: search.Sample = False,
+    mbr: search.Mbr = None,
+    nbest: search.Nbest = None,
+    samples: search.Samples = None,
+    temperature: search.Temperature = None,
+    top_k: search.TopK = None,
+    top_p: search.TopP = None,
+    typical: search.Typical = None,
+    min_p: search.MinP = None,
+    seed: search.Seed = None,
+    utility: search.Utility = None,
+    max_length: search.MaxLength = None,
+    min_length: search.MinLength = None,
+    normalize: search.Normalize = None,
+    length_penalty: search.LengthPenalty = None,
+    coverage: search.Coverage = None,
+    stop: search.Stop = None,
+    no_repeat: search.NoRepeat = None,
+    repetition_penalty: search.RepetitionPenalty = None,
+    diverse: search.Diverse = None,
+    diversity: search.Diversity = None,
+    prefix: search.Prefix = None,
+    constraint: search.Constraint = None,
+    until: search.Until = None,
     json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
     alignment: Annotated[bool, typer.Option("--alignment", help="With --json: where the model looked for each token.")] = False,
     attention: Annotated[Path | None, typer.Option(help="Also a page of where the model looked; .svg, .png: the first line.")] = None,
@@ -84,12 +85,7 @@ def translate(
     if alignment and not json:
         raise UsageFailure("--alignment is told with --json only")
     given: dict[str, Any] = {
-        "--beam": width, "--greedy": greedy, "--sample": sample, "--mbr": mbr, "--nbest": nbest, "--samples": samples,
-        "--temperature": temperature, "--top-k": top_k, "--top-p": top_p, "--typical": typical, "--min-p": min_p, "--seed": seed,
-        "--utility": utility, "--max-length": max_length, "--min-length": min_length, "--normalize": normalize,
-        "--length-penalty": length_penalty, "--coverage": coverage, "--stop": stop, "--no-repeat": no_repeat,
-        "--repetition-penalty": repetition_penalty, "--diverse": diverse, "--diversity": diversity, "--prefix": prefix,
-        "--constraint": constraint, "--until": until,
+        **search.asked(locals()),
     }  # fmt: skip
     choose(engine, ("auto", "torch", "ctranslate2"), "--engine")
     if attention is not None:
