@@ -143,7 +143,7 @@ def latency(shape: str) -> None:
 
 
 def echo() -> None:
-    """A sentence through the whole command, as a pipeline would: of the shipped model, and of random ones, which write TARGET tokens."""
+    """A sentence through the whole command, as a pipeline would: the shipped model, and random ones that write TARGET tokens."""
     shipped = {"en-de, as shipped": [], "en-de, --int8": ["--int8"]}
     cost = commands(4 * TURNS, {name: [SEQ, "translate", *options] for name, options in shipped.items()}, b"Where is the station?\n")
     for shape in SHAPES:
