@@ -48,6 +48,10 @@ models: .venv/installed
 	$(BIN)/seq train en-bpe.toml -o seqcli/pretrained/en-bpe --force
 	$(BIN)/seq train en-de-bpe.toml -o seqcli/pretrained/en-de-bpe --force
 	$(BIN)/seq train en-vectors.toml -o seqcli/pretrained/en-vectors --force
+	$(BIN)/seq train tatoeba-en-de.toml -o build/en-de --force
+	$(BIN)/seq models export build/en-de --to int8 -o seqcli/pretrained/en-de --force
+	$(BIN)/seq train tatoeba-de-en.toml -o build/de-en --force
+	$(BIN)/seq models export build/de-en --to int8 -o seqcli/pretrained/de-en --force
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

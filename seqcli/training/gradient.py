@@ -199,7 +199,7 @@ def learn_translation(run: Run, hyper: Any, place: Place) -> Learned:
     scores: dict[str, float] = {}
     for name in ("dev", "test"):
         task.dev = parts.get(name)
-        scores |= {f"{name} {metric}": round(value, 4) for metric, value in task.evaluate().items()}
+        scores |= {f"{name} {metric}": round(value, 4) for metric, value in task.measured().items()}
     return Learned("translation", hyper, scores, size, model.config(), model.tensors(), {**model.files(), **place.journal()})
 
 

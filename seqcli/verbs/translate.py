@@ -17,13 +17,13 @@ from seqcli.verbs import search
 if TYPE_CHECKING:
     from seqcli.tasks.translation import Job
 
-SHIPPED = "en-de"  # where no model is named
+DEFAULT_MODEL = "en-de"
 
 
 def translate(
     context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(help="Files to translate; none, or -, is standard input.")] = None,
-    models: Annotated[list[str] | None, typer.Option("-m", "--model", help="A model folder; several are asked together.")] = None,
+    models: Annotated[list[str] | None, typer.Option("-m", "--model", help="A shipped model or a folder; or several. [en-de]")] = None,
     width: search.Width = None,
     greedy: search.Greedy = False,
     sample: search.Sample = False,
@@ -60,12 +60,12 @@ def translate(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, written whole or not at all.")] = None,
 ) -> None:
-    """Translate line by line with a model of your own (seq train transformer, seq2seq).
+    """Translate line by line: English to German, or with -m de-en, or a model of your own (seq train transformer, seq2seq).
 
     A line in is a line out, blank ones included. A line too long for the model is cut into sentences.
 
     \b
-        echo "Where is the station?" | seq translate -m my-en-de
+        echo "Where is the station?" | seq translate
         seq translate book.en -m my-en-de --beam 8 -o book.de
         seq translate book.en -m first -m second --nbest 3 --json
         seq translate notes.en -m my-en-de --prefix "Wir" --constrain Bahnhof
@@ -97,7 +97,7 @@ def translate(
     if attention is not None:
         from seqcli.report.attention import Gallery
 
-        job.watch = gallery = Gallery(job.generator, " + ".join(models or [SHIPPED]))
+        job.watch = gallery = Gallery(job.generator, " + ".join(models or [DEFAULT_MODEL]))
     with Output(output) as out:
         for part in job(Progress(quiet).watch(blocks(files))):
             out.write(part)
@@ -115,7 +115,7 @@ def opened(names: list[str], given: dict[str, Any], jobs: int | None, engine: st
     """The models, and how they are to be asked.
 
     Raises:
-        UsageFailure: no model is named, or options contradict each other.
+        UsageFailure: options contradict each other.
         Failure: a model cannot be read, or is not for translation.
     """
     from seqcli.data import folder
@@ -125,9 +125,7 @@ def opened(names: list[str], given: dict[str, Any], jobs: int | None, engine: st
     from seqcli.text.segment import RuleSegmenter
     from seqcli.workers import processors
 
-    names = names or [name for name in folder.shipped() if name == SHIPPED]
-    if not names:
-        raise UsageFailure("no model named", hint="-m FOLDER; seq train transformer and seq2seq make one")
+    names = names or [DEFAULT_MODEL]
     threads = jobs or processors()
     if jobs is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)

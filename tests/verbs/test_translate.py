@@ -123,7 +123,6 @@ def test_longer_than_what_was_learned(invoke, trained):
 
 
 def test_bad_models(invoke, trained, tmp_path):
-    invoke("translate", stdin=b"a\n").fails(2, "no model named", "seq train transformer")
     invoke("translate", "-m", "en-pos", stdin=b"a\n").fails(1, "a model for tagging (crf), not for translation", "seq tag uses it")
     invoke("tag", "-m", trained, stdin=b"a\n").fails(1, "a model for translation (seq2seq), not for tagging", "seq translate uses it")
     invoke("translate", "-m", trained, "--alignment", stdin=b"a\n").fails(2, "--json")

@@ -138,7 +138,11 @@ class Translation:
         return torch.from_numpy(array).to(self.translator.device)
 
     def evaluate(self) -> dict[str, float]:
-        """Nats a token on dev, the ends of texts among them, and perplexity; BLEU of greedy search where the recipe wants it."""
+        """See `Task`: BLEU only where the recipe decides by it, for it takes a while."""
+        return self.measured(self.recipe.bleu)
+
+    def measured(self, bleu: bool = True) -> dict[str, float]:
+        """Nats a token on dev, the ends of texts among them, perplexity and, with `bleu`, BLEU of greedy search."""
         if self.dev is None or not len(self.dev):
             return {}
         import torch
@@ -148,8 +152,8 @@ class Translation:
             for some in token_batches(self.dev.lengths, self.recipe.tokens, 0, 0):
                 found = self.loss(self.dev.rows(some), None)
                 total, units = total + float(found.total), units + found.units
-        bleu = {"BLEU": self.bleu()} if self.recipe.bleu else {}
-        return {"loss": total / units, "perplexity": math.exp(min(700.0, total / units)), **bleu}
+        scores = {"loss": total / units, "perplexity": math.exp(min(700.0, total / units))}
+        return {**scores, "BLEU": self.bleu()} if bleu else scores
 
     def bleu(self) -> float:
         """BLEU of greedy search on dev, in percent, as sacreBLEU has it by default."""
