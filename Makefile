@@ -44,7 +44,8 @@ bench: install .venv/dev
 models: .venv/installed
 	@mkdir -p build
 	$(BIN)/seq train en-clusters.toml -o build/en-clusters --force
-	$(BIN)/seq train en-pos.toml -o seqcli/pretrained/en-pos --force
+	for name in en-pos en-ner fr-pos it-pos ko-pos nl-pos pt-pos ru-pos zh-pos languages; do \
+		$(BIN)/seq train $$name.toml -o seqcli/pretrained/$$name --force || exit; done
 	$(BIN)/seq train en-bpe.toml -o seqcli/pretrained/en-bpe --force
 	$(BIN)/seq train en-de-bpe.toml -o seqcli/pretrained/en-de-bpe --force
 	$(BIN)/seq train en-vectors.toml -o seqcli/pretrained/en-vectors --force

@@ -6,13 +6,14 @@ multi-word token (`3-4`) and empty node (`8.1`). Format: https://universaldepend
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
 from seqcli.data.examples import Batch, Tagging
+from seqcli.data.fields import beside
 from seqcli.errors import Failure
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -109,29 +110,44 @@ def batch(sentences: Sequence[Sentence], column: str = "") -> Batch:
     )
 
 
-def retag(sentences: Sequence[Sentence], tagging: Tagging, column: str = "upos") -> str:
-    """The sentences as text again, all as it was but for the tags (and `Prob=` in MISC where posteriors were asked for)."""
-    field = COLUMN[column]
-    tags = tagging.tags()
-    best = tagging.confidence()
+def annotated(batch: Batch) -> bool:
+    """Whether a batch comes from CoNLL-U and so has all columns."""
+    return all(isinstance(record, Sentence) for record in batch.records)
+
+
+def column(batch: Batch, name: str) -> list[str]:
+    """A column of the words of a batch from CoNLL-U."""
+    return list(chain.from_iterable(record.column(name) for record in batch.records))
+
+
+def retag(sentences: Sequence[Sentence], columns: Mapping[str, Tagging]) -> str:
+    """The sentences as text again, all as it was but for some columns (and `Prob=` in MISC where posteriors were asked for)."""
+    best = confidence(columns)
+    written = {COLUMN[name]: found.tags() for name, found in columns.items()}
     out: list[str] = []
     position = 0
     for sentence in sentences:
         lines = list(sentence.lines)
         for row in sentence.words:
-            columns = lines[row].split("\t")
-            columns[field] = tags[position]
+            values = lines[row].split("\t")
+            for field, tags in written.items():
+                values[field] = tags[position]
             if best is not None:
-                others = [part for part in columns[9].split("|") if part != "_" and not part.startswith("Prob=")]
-                columns[9] = "|".join([*others, f"Prob={best[position]:.4f}"])
-            lines[row] = "\t".join(columns)
+                others = [part for part in values[9].split("|") if part != "_" and not part.startswith("Prob=")]
+                values[9] = "|".join([*others, f"Prob={best[position]:.4f}"])
+            lines[row] = "\t".join(values)
             position += 1
         out.extend(lines)
         out.append("")
     return "\n".join(out) + "\n" if out else ""
 
 
-def from_text(batch: Batch, tagging: Tagging, column: str = "upos", first_line: int = 1) -> str:
+def confidence(columns: Mapping[str, Tagging]) -> list[float] | None:
+    """That of the column that has one."""
+    return next((best for found in columns.values() if (best := found.confidence()) is not None), None)
+
+
+def from_text(batch: Batch, columns: Mapping[str, Tagging], first_line: int = 1) -> str:
     """A batch read from text lines as CoNLL-U: `# text`, `SpaceAfter=No` and multi-word tokens, so that nothing is lost.
 
     Sentences are numbered by the line they stand on and their place in it, `12.1`, which holds however the input is cut.
@@ -139,9 +155,10 @@ def from_text(batch: Batch, tagging: Tagging, column: str = "upos", first_line: 
     assert batch.spans is not None
     spans = batch.spans().tolist()
     joined = [False] * len(spans) if batch.joined is None else batch.joined.tolist()
-    best = tagging.confidence()
-    tags, lengths = tagging.tags(), iter(batch.lengths.tolist())
-    before, after = "\t_" * (COLUMN[column] - 2), "\t_" * (8 - COLUMN[column])
+    best = confidence(columns)
+    empty = Tagging(("_",), np.zeros(len(spans), np.int64))
+    middle = beside([columns.get(name, empty) for name in COLUMNS[2:-1]], "\t").tags()
+    lengths = iter(batch.lengths.tolist())
     out: list[str] = []
     word = 0
     for number, (line, count) in enumerate(zip(batch.records, batch.sentences.tolist(), strict=True), first_line):
@@ -160,7 +177,7 @@ def from_text(batch: Batch, tagging: Tagging, column: str = "upos", first_line: 
                     glued = "_"  # the multi-word token's own line says it
                 if best is not None:
                     glued = f"Prob={best[i]:.4f}" if glued == "_" else f"{glued}|Prob={best[i]:.4f}"
-                out.append(f"{i - word + 1}\t{batch.tokens[i]}{before}\t{tags[i]}{after}\t{glued}\n")
+                out.append(f"{i - word + 1}\t{batch.tokens[i]}\t{middle[i]}\t{glued}\n")
             out.append("\n")
             word = end
     return "".join(out)

@@ -68,6 +68,7 @@ class Tagging:
     ids: IntArray  # (N,) index of each word's tag in `labels`
     proba: FloatArray | None = None  # (N, K) posterior of every tag, rows sum to 1
     nbest: list[list[tuple[float, IntArray]]] | None = None  # a sentence: (log-probability, ids), best first
+    certainty: FloatArray | None = None  # (M,) posterior of each span as a whole, in order, where the tags spell spans
     loglik: FloatArray | None = None  # (B,) log-likelihood of each sentence, from models that have one
 
     def tags(self) -> list[str]:

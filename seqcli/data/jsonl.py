@@ -1,19 +1,23 @@
 """JSON Lines: one object a line, unknown fields passed through untouched.
 
 In: an object with `tokens` (a list of words) or `text`; a bare string counts as text. Out: the same object with `tokens`, `tags`,
-`offsets` (start and end character of each word in `text`), `sentences` (words in each sentence) and what was asked for.
+`offsets` (start and end character of each word in `text`), `sentences` (words in each sentence) and what was asked for: further fields
+(`xpos`, `feats`, `lemma`: lists), probabilities. Tags that
+spell spans also come as `entities`, each with its `label`, its `text`, where it stands in the record's text (`start`, `end`,
+characters) and among its tokens (`words`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from seqcli.data.examples import Batch, Tagging
+from seqcli.data.spans import Span, find, spell
 from seqcli.errors import Failure
 from seqcli.text.segment import Segmenter
 
@@ -92,6 +96,7 @@ def write(batch: Batch, tagging: Tagging) -> str:
     tags = tagging.tags()
     lengths = batch.lengths.tolist()
     out: list[str] = []
+    entities = Entities(batch, tagging) if spell(tagging.labels) else None
     word = sentence = 0
     for record, count in zip(records, batch.sentences.tolist(), strict=True):
         sizes = lengths[sentence : sentence + count]
@@ -108,6 +113,37 @@ def write(batch: Batch, tagging: Tagging) -> str:
                 [{"log_probability": score, "tags": [tagging.labels[i] for i in path.tolist()]} for score, path in found]
                 for found in tagging.nbest[sentence : sentence + count]
             ]
+        if entities is not None:
+            value["entities"] = entities.before(end, value, word, cut="tokens" not in record)
         out.append(json.dumps(value, ensure_ascii=False))
         word, sentence = end, sentence + count
     return "\n".join(out) + "\n" if out else ""
+
+
+class Entities:
+    """The spans of a tagged batch, handed out record by record."""
+
+    def __init__(self, batch: Batch, tagging: Tagging) -> None:
+        self.spans = find(tagging, batch.lengths)
+        self.certainty = None if tagging.certainty is None else tagging.certainty.tolist()
+        self.next = 0
+
+    def before(self, end: int, value: Mapping[str, Any], first: int, cut: bool) -> list[dict[str, Any]]:
+        """Those before word `end` that were not handed out yet; the record `value` begins with word `first`, `cut` from a text."""
+        found = []
+        while self.next < len(self.spans) and self.spans[self.next].start < end:
+            entity = place(self.spans[self.next], value, first, cut)
+            if self.certainty is not None:
+                entity["probability"] = round(self.certainty[self.next], 6)
+            found.append(entity)
+            self.next += 1
+        return found
+
+
+def place(span: Span, value: Mapping[str, Any], first: int, cut: bool) -> dict[str, Any]:
+    """A span in its record, with characters where the words were cut from a text and not given."""
+    words = [span.start - first, span.end - first]
+    if not cut or "offsets" not in value:
+        return {"label": span.label, "text": " ".join(value["tokens"][slice(*words)]), "words": words}
+    start, end = value["offsets"][words[0]][0], value["offsets"][words[1] - 1][1]
+    return {"label": span.label, "text": value["text"][start:end], "start": start, "end": end, "words": words}

@@ -42,7 +42,7 @@ FAMILIES = {
     "tags": Family(
         "seqcli.metrics.tags",
         ("accuracy", "accuracy/known", "accuracy/unknown", "accuracy/sentence", "macro-f1", "f1", "f1/", "confusion",
-         "tokens", "words", "sentences", "upos", "xpos", "feats"),
+         "tokens", "words", "sentences", "upos", "xpos", "feats", "lemma"),
     ),
     "classes": Family(
         "seqcli.metrics.labels.classes",

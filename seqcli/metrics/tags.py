@@ -21,7 +21,7 @@ from seqcli.metrics.corpus import Corpus, Vocabulary, collect, read
 from seqcli.metrics.report import Evaluation, Score, Segment, Table, interval, number, rounded
 
 CELLS = 1 << 21  # counts of tags by segment that are held at once
-COLUMNS = ("upos", "xpos", "feats")
+COLUMNS = ("upos", "xpos", "feats", "lemma")
 SEGMENTATION = ("words", "tokens", "sentences")
 KNOWN = ("accuracy/known", "accuracy/unknown")
 GROUPS = ("f1", "confusion")  # metrics of many scores, told in tables of their own

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 TAGGERS = ("rules", "hmm", "crf")
 TOKENIZERS = ("bpe", "byte-bpe", "unigram", "wordpiece", "char", "word")
 NEURAL = ("average", "rnn", "gru", "lstm", "bilstm-crf", "gpt")  # their heads say what they are
+RECOGNISER = "languages"  # what tells languages apart: the model, its task and its shipped name
 TRANSLATORS = ("seq2seq", "transformer")
 VECTORS = ("skipgram", "cbow", "fasttext", "glove", "onehot")
 RESUMABLE = (*VECTORS, *NEURAL, *TRANSLATORS)  # keep their state while they train
-MODELS = (*TAGGERS, "ngram", *NEURAL, *TRANSLATORS, "clusters", *TOKENIZERS, *VECTORS)
+MODELS = (*TAGGERS, "ngram", *NEURAL, *TRANSLATORS, "clusters", RECOGNISER, *TOKENIZERS, *VECTORS)
 OTHERS = ("marian",)  # of other programs: they are read, not trained
 TAGGING, CLASSIFICATION, LANGUAGE = "tagging", "classification", "language modelling"  # tasks, as config.json has them
 TRANSLATION = "translation"
@@ -31,6 +32,7 @@ VERBS = {  # what else a model is for
     LANGUAGE: "seq beam, seq score -m",
     "vectors": "seq embed",
     "tokenization": "seq tokenize",
+    RECOGNISER: "seq tag -m auto",
     TRANSLATION: "seq translate",
 }
 

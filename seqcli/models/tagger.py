@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from seqcli.data.examples import AnyArray, Batch, FloatArray, IntArray, Tagging
+from seqcli.data.spans import spell
 from seqcli.errors import Failure
+from seqcli.models import spans
 from seqcli.nn.chain import Chain, expectations, log_partition
 from seqcli.nn.paths import n_best, viterbi
 
@@ -26,6 +28,11 @@ class Tagger(ABC):
 
     labels: tuple[str, ...]  # (K,)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What else it tells of a word: see `annotate`."""
+        return ()
+
     @abstractmethod
     def tag(self, tokens: Sequence[str], lengths: IntArray, decode: str = "viterbi", proba: bool = False, nbest: int = 0) -> Tagging:
         """Tag N words in B sentences of `lengths` (B,) words each.
@@ -36,6 +43,10 @@ class Tagger(ABC):
         Raises:
             Failure: the model has no probabilities, and some were asked for.
         """
+
+    def annotate(self, tokens: Sequence[str], lengths: IntArray, ids: IntArray, fields: Sequence[str]) -> dict[str, Tagging]:
+        """Some of `fields` for N words whose tags are `ids`: columns of CoNLL-U that the model tells once the tags are known."""
+        raise NotImplementedError
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
@@ -70,11 +81,19 @@ class ChainTagger(Tagger):
         """The sentences' log-potentials."""
 
     def tag(self, tokens: Sequence[str], lengths: IntArray, decode: str = "viterbi", proba: bool = False, nbest: int = 0) -> Tagging:
-        """See `Tagger.tag`."""
-        chain = self.chain(tokens, lengths)
-        posterior = expectations(chain).emission if proba or decode == "posterior" else None
-        ids = viterbi(chain).tags if posterior is None or decode == "viterbi" else posterior.argmax(axis=1)
+        """See `Tagger.tag`; tags of spans are never such that they spell none."""
+        chain = soft = self.chain(tokens, lengths)
+        of_spans = spell(self.labels)
+        if of_spans:
+            chain, soft = spans.lawful(chain, self.labels), spans.lawful(chain, self.labels, spans.FADED)
+        posterior = expectations(soft).emission if proba or decode == "posterior" else None
+        if posterior is None or decode == "viterbi":
+            ids = viterbi(chain).tags
+        else:
+            ids = spans.likeliest(posterior, self.labels, lengths) if of_spans else posterior.argmax(axis=1)
         tagging = Tagging(self.labels, ids, proba=posterior if proba else None)
+        if posterior is not None and proba and of_spans and chain.transition.ndim == 2:
+            tagging.certainty = spans.certainty(soft, posterior, self.labels, ids)
         if nbest:
             norm = log_partition(chain).tolist()
             paths = n_best(chain, nbest)

@@ -15,6 +15,8 @@ from torch import Tensor
 from seqcli.data.examples import IntArray
 from seqcli.nn.chain import Chain, Forward, Scaled, backward, beside, expectations, forward, scalable
 
+FADED = -200.0  # added to what is ruled out: nothing is left of it in double precision, and scaled doubles still hold the rest
+
 
 class LogPartition(torch.autograd.Function):
     """log Z (B,) of emission (N, K), transition (K, K), initial (K,), final (K,), with its gradient."""
@@ -73,3 +75,19 @@ def log_likelihood(emission: Tensor, lengths: IntArray, tags: Tensor, transition
     gold = torch.zeros(len(lengths), dtype=score.dtype, device=score.device).index_add(0, sequence, score)
     log_z: Tensor = LogPartition.apply(lengths, emission, transition, initial, final)  # type: ignore[no-untyped-call]
     return gold - log_z
+
+
+def partial_log_likelihood(
+    emission: Tensor, lengths: IntArray, allowed: Tensor, transition: Tensor, initial: Tensor, final: Tensor
+) -> Tensor:
+    """Log P(each tag is one of those allowed | words) of each sequence, (B,): for words whose tags are known in part.
+
+    The sum over the paths that are allowed is a chain of its own, in which the others have faded (Tsuboi et al. 2008).
+
+    Args:
+        allowed: (N, K), a tag or more in each row. The rest as in `log_likelihood`.
+    """
+    held = emission + torch.where(allowed, 0.0, FADED)
+    some: Tensor = LogPartition.apply(lengths, held, transition, initial, final)  # type: ignore[no-untyped-call]
+    log_z: Tensor = LogPartition.apply(lengths, emission, transition, initial, final)  # type: ignore[no-untyped-call]
+    return some - log_z

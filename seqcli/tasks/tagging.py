@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seqcli.data import conllu, jsonl, text, tsv
+from seqcli.data import conllu, fields, jsonl, text, tsv
 from seqcli.data.blocks import Block, blocks
 from seqcli.data.examples import Batch, IntArray, Tagging
 from seqcli.errors import Failure, UsageFailure
@@ -31,6 +31,7 @@ class Job:
     source: str = "text"  # one of INPUTS
     target: str = "text"  # one of FORMATS
     column: str = "upos"
+    fields: tuple[str, ...] = ()  # what is told of each word, in order; () is the tag of `column`
     decode: str = "viterbi"
     proba: bool = False
     nbest: int = 0
@@ -66,26 +67,51 @@ class Job:
         if self.proba:
             empty = np.empty((0, len(tagging.labels)))
             tagging.proba = np.concatenate([empty, *(part.proba for part in parts if part.proba is not None)])
+            if parts and parts[0].certainty is not None:
+                tagging.certainty = np.concatenate([part.certainty for part in parts if part.certainty is not None])
         if self.nbest:
             tagging.nbest = [found for part in parts for found in part.nbest or []]
         return tagging
 
     def write(self, batch: Batch, tagging: Tagging, block: Block) -> str:
         """The batch in the target format."""
-        if self.target == "text":
-            return text.write(batch, tagging)
+        told = self.annotate(batch, tagging)
         if self.target == "jsonl":
-            return jsonl.write(batch, tagging)
+            return jsonl.write(with_keys(batch, {name: found for name, found in told.items() if name != self.column}), tagging)
+        if self.target == "text":
+            return text.write(batch, fields.beside(list(told.values()), "/"))
         if self.target == "tsv":
-            return tsv.write(batch, tagging)
+            return tsv.write(batch, fields.beside(list(told.values()), "\t"))
         if self.source == "conllu":
-            return conllu.retag(batch.records, tagging, self.column)
-        return conllu.from_text(batch, tagging, self.column, block.first_line)
+            return conllu.retag(batch.records, told)
+        return conllu.from_text(batch, told, block.first_line)
+
+    def annotate(self, batch: Batch, tagging: Tagging) -> dict[str, Tagging]:
+        """What is told of every word, by field: the tags, and what the tagger knows beside them."""
+        further = [name for name in self.fields if name != self.column]
+        if not further:
+            return {self.column: tagging}
+        parts = [
+            self.tagger.annotate(batch.tokens[words], batch.lengths[sentences], tagging.ids[words], further)
+            for sentences, words in pieces(batch.lengths, WORDS)
+        ]
+        found = {name: fields.joined([part[name] for part in parts]) for name in further}
+        return {name: found.get(name, tagging) for name in self.fields}
 
     @property
     def separator(self) -> bytes:
         r"""What ends a record of the input: `\n`, or the blank line after a CoNLL-U sentence."""
         return b"\n\n" if self.source == "conllu" else b"\n"
+
+
+def with_keys(batch: Batch, further: Mapping[str, Tagging]) -> Batch:
+    """The batch with records that have a list of each further field's tags."""
+    if not further:
+        return batch
+    records = batch.records
+    if not all(isinstance(record, dict) for record in records):
+        records = jsonl.from_lines(batch) if batch.spans is not None else [{} for _ in records]
+    return replace(batch, records=fields.as_keys(batch, records, further))
 
 
 class Blanks:
@@ -118,35 +144,39 @@ def tagged(job: Callable[[Block], bytes], source: Iterator[Block], jobs: int = 1
 
 
 def read_tagged(files: Sequence[str], column: str) -> Batch:
-    """Training or test sentences with their gold tags, from CoNLL-U or `token<TAB>tag` files, by content.
+    """Training or test sentences with their gold tags, from CoNLL-U or `token<TAB>tag` files, by content; the records are theirs.
 
     Raises:
         Failure: as the readers; a file without sentences.
     """
     if column not in conllu.COLUMN:
         raise UsageFailure(f"--column {column}: no such CoNLL-U column", hint=f"one of {', '.join(conllu.COLUMNS)}")
-    sentences: list[Sequence[str]] = []
-    tags: list[Sequence[str]] = []
+    sentences: list[conllu.Sentence | tsv.Sentence] = []
     for name in files:
         before = len(sentences)
-        for words, gold in read_file(Path(name), column):
-            if words:
-                sentences.append(words)
-                tags.append(gold)
+        sentences += [found for found in read_sentences(Path(name)) if found.words]
         if len(sentences) == before:
             raise Failure(f"{name} has no sentence")
-    return Batch.of(sentences, tags)
+    words, tags = zip(*(words_and_tags(sentence, column) for sentence in sentences), strict=True)
+    return replace(Batch.of(words, tags), records=sentences)
+
+
+def read_sentences(path: Path) -> Iterator[conllu.Sentence | tsv.Sentence]:
+    """The sentences of one file."""
+    lines = [line for block in blocks([path]) for line in block.lines()]
+    return conllu.read(lines, str(path)) if is_conllu(lines) else tsv.read(lines, str(path))
+
+
+def words_and_tags(sentence: conllu.Sentence | tsv.Sentence, column: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Of one sentence."""
+    if isinstance(sentence, tsv.Sentence):
+        return sentence.words, sentence.tags
+    return sentence.column("form"), sentence.column(column)
 
 
 def read_file(path: Path, column: str) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
     """(words, tags) of each sentence of one file."""
-    lines = [line for block in blocks([path]) for line in block.lines()]
-    if is_conllu(lines):
-        for sentence in conllu.read(lines, str(path)):
-            yield sentence.column("form"), sentence.column(column)
-    else:
-        for found in tsv.read(lines, str(path)):
-            yield found.words, found.tags
+    return (words_and_tags(sentence, column) for sentence in read_sentences(path))
 
 
 def is_conllu(lines: Sequence[str]) -> bool:
@@ -157,15 +187,27 @@ def is_conllu(lines: Sequence[str]) -> bool:
 
 def evaluate(tagger: Tagger, batch: Batch, known: set[str]) -> dict[str, float]:
     """Percent right of all words of a batch, the known ones and the others, absent where there are none; of tags of spans their F1."""
-    job = Job(tagger, None)
-    found = job.tag(batch).tags()
+    job = Job(tagger, None, fields=tagger.fields)
+    tagging = job.tag(batch)
+    found = tagging.tags()
     right = np.array([a == b for a, b in zip(found, batch.tags, strict=True)])
     seen = np.array([word in known for word in batch.tokens])
     parts = {"accuracy": right, "accuracy/known": right[seen], "accuracy/unknown": right[~seen]}
     scores = {name: round(100 * float(part.mean()), 2) for name, part in parts.items() if len(part)}
+    for name, column in job.annotate(batch, tagging).items() if conllu.annotated(batch) and tagger.fields else ():
+        scores[name] = percentage(column.tags(), conllu.column(batch, name))
     if spells_spans(tagger.labels):
         scores = {"span-f1": round(span_f1(batch.tags, found, batch.lengths), 2), **scores}
     return scores
+
+
+def percentage(found: Sequence[str], gold: Sequence[str]) -> float:
+    """How many are right.
+
+    >>> percentage(["DT", "NN"], ["DT", "NNS"])
+    50.0
+    """
+    return round(100 * sum(map(str.__eq__, found, gold)) / max(1, len(gold)), 2)
 
 
 def spells_spans(labels: Sequence[str]) -> bool:

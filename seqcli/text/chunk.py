@@ -16,3 +16,4 @@ class Chunk:
     marks: bytes  # JOINED and ENDS, a byte a word
     bits: int  # how the chunk begins and ends, in the language's own bits
     other: Chunk | None = None  # another reading, for when the neighbours ask for it ("etc." at the end of a sentence)
+    widths: tuple[int, ...] = ()  # characters that each word stands for, where the words do not spell the chunk; 0: of the one before

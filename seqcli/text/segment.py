@@ -40,7 +40,8 @@ _TABLE = 1 << 21  # characters of chunks held in the table before it starts afre
 class Segmentation:
     """The words of R lines: N words in B sentences.
 
-    A word is a substring of its line without white space, and all that lies between two words is white space.
+    A word is a substring of its line without white space, and all that lies between two words is white space. Where `widths` are
+    given, that holds of tokens: the words of a contraction such as French "du" (de, le) share the token's span, and need not spell it.
     """
 
     tokens: list[str]  # N words, those of all lines one after another
@@ -48,6 +49,7 @@ class Segmentation:
     sentences: IntArray  # (R,) sentences in each line, 0 for a blank line
     joined: BoolArray  # (N,) the word belongs to the same multi-word token as the one before it: do|n't, I|'m
     lines: Sequence[str]  # R lines
+    widths: IntArray | None = None  # (N,) characters of the line that a word stands for, 0: those of the word before it
 
     def spans(self) -> IntArray:
         """The (N, 2) start and end character of each word in its line, computed when asked for."""
@@ -55,8 +57,12 @@ class Segmentation:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         blank = _white_space()
         inked = np.flatnonzero(~blank[np.minimum(codes, len(blank) - 1)])  # where the characters of the words stand
-        sizes = np.fromiter(map(len, self.tokens), np.int64, len(self.tokens))
-        stops = np.cumsum(sizes)
+        sizes = self.widths
+        if sizes is None:
+            sizes = np.fromiter(map(len, self.tokens), np.int64, len(self.tokens))
+        own = sizes > 0
+        sizes = sizes[np.maximum.accumulate(np.where(own, np.arange(len(sizes)), 0))]
+        stops = np.cumsum(np.where(own, sizes, 0))
         spans = np.stack([inked[stops - sizes], inked[stops - 1] + 1], axis=1)
         widths = np.fromiter(map(len, self.lines), np.int64, len(self.lines))
         word_stops = np.concatenate([[0], np.cumsum(self.lengths)])
@@ -85,32 +91,43 @@ class RuleSegmenter:
         self._table = _Table(rules.read_chunk)
         self._read_neighbours: Callable[[IntArray, BoolArray], tuple[BoolArray, BoolArray]] = rules.read_neighbours
 
+    expands = False  # whether a word may be spelled otherwise than in the text
+
     def segment(self, lines: Sequence[str]) -> Segmentation:
         """Segment R lines; a line holds no line break, and its end ends a sentence."""
         tokens: list[str] = []
         parts = [self._segment_block(block, tokens) for block in _blocks(lines)]
-        lengths, sentences, joined = zip(*parts, strict=True) if parts else ((), (), ())
+        lengths, sentences, joined, widths = zip(*parts, strict=True) if parts else ((), (), (), ())
         return Segmentation(
             tokens,
             np.concatenate([np.zeros(0, np.int64), *lengths]),
             np.concatenate([np.zeros(0, np.int64), *sentences]),
             np.concatenate([np.zeros(0, np.bool_), *joined]),
             lines,
+            np.concatenate([np.zeros(0, np.int64), *widths]) if self.expands else None,
         )
 
-    def _segment_block(self, lines: Sequence[str], tokens: list[str]) -> tuple[IntArray, IntArray, BoolArray]:
-        """Segment some lines, add their words to `tokens`; return lengths, sentences and joined of these lines."""
+    def prepare(self, rows: Sequence[Sequence[str]]) -> None:
+        """Before the chunks of a block are looked up, for those who read many at once."""
+
+    def ends(self, rows: Sequence[Sequence[str]], bits: IntArray, line_end: BoolArray) -> tuple[BoolArray, BoolArray]:  # noqa: ARG002
+        """Where sentences end, and which chunks have their other reading: two (T,) arrays for the T chunks of the rows."""
+        return self._read_neighbours(bits, line_end)
+
+    def _segment_block(self, lines: Sequence[str], tokens: list[str]) -> tuple[IntArray, IntArray, BoolArray, IntArray]:
+        """Segment some lines, add their words to `tokens`; return lengths, sentences, joined and widths of these lines."""
         rows = [line.split() for line in lines]
         sizes = np.fromiter(map(len, rows), np.int64, len(rows))
         total = int(sizes.sum())
         if not total:
-            return np.zeros(0, np.int64), np.zeros(len(rows), np.int64), np.zeros(0, np.bool_)
+            return np.zeros(0, np.int64), np.zeros(len(rows), np.int64), np.zeros(0, np.bool_), np.zeros(0, np.int64)
         table = self._table
+        self.prepare(rows)
         ids = table.look_up(chain.from_iterable(rows), total)
         line_end = np.zeros(total, np.bool_)
         line_stop = np.cumsum(sizes)
         line_end[line_stop[sizes > 0] - 1] = True
-        ends, other = self._read_neighbours(np.frombuffer(table.bits, np.int64)[ids], line_end)
+        ends, other = self.ends(rows, np.frombuffer(table.bits, np.int64)[ids], line_end)
         ids = np.where(other, np.frombuffer(table.other, np.int64)[ids], ids)
 
         tokens.extend(chain.from_iterable(map(table.words.__getitem__, ids.tolist())))
@@ -127,7 +144,8 @@ class RuleSegmenter:
         lengths = np.diff(stops, prepend=0)
         stop_of_line = np.concatenate([[0], word_stop])[line_stop]
         sentences = np.diff(np.searchsorted(stops, stop_of_line, side="right"), prepend=0)
-        return lengths, sentences, (marks & JOINED) != 0
+        widths = np.frombuffer(table.widths, np.int64)[where] if self.expands else marks[:0].astype(np.int64)
+        return lengths, sentences, (marks & JOINED) != 0, widths
 
 
 class _Table:
@@ -146,6 +164,16 @@ class _Table:
         self.first = array("q")  # where the chunk's words begin in `marks`
         self.other = array("q")  # the number of its other reading, mostly its own
         self.marks = array("b")  # JOINED and ENDS of every word of every chunk
+        self.widths = array("q")  # characters of the chunk that each word stands for
+
+    def enter(self, read: Callable[[Sequence[str]], Sequence[Chunk]], chunks: Sequence[str]) -> None:
+        """Read the chunks that are not known yet, all at once."""
+        if self._held > _TABLE:
+            self._clear()
+        new = [text for text in dict.fromkeys(chunks) if text not in self._numbers]
+        for text, chunk in zip(new, read(new) if new else (), strict=True):
+            self._held += len(text)
+            self._numbers[text] = self._append(chunk)
 
     def look_up(self, chunks: Iterator[str], total: int) -> IntArray:
         """The numbers of `total` chunks, valid until the next call."""
@@ -169,6 +197,7 @@ class _Table:
         self.first.append(len(self.marks))
         self.other.append(number)
         self.marks.frombytes(chunk.marks)
+        self.widths.extend(chunk.widths or map(len, chunk.words))
         return number
 
 

@@ -19,6 +19,7 @@ from seqcli.training.recipe import Run
 
 if TYPE_CHECKING:
     from seqcli.data.examples import Batch
+    from seqcli.models.segmenter import LearnedSegmenter
     from seqcli.models.tagger import Tagger
 
 Report = Callable[[str], None]
@@ -33,13 +34,17 @@ def train(run: Run, hyper: Any, output: Path, force: bool, report: Report, resum
         Failure: the folder may not be written, the data cannot be read, there is nothing to learn, or a training was cut off.
     """
     folder.check_free(output, force)
+    if (run.labels and run.model not in registry.TAGGERS) or (run.unlabelled and run.model != "crf"):
+        raise UsageFailure(
+            f"[labels] and [unlabelled] of a recipe are not for {run.model}", hint="they are for crf; [labels] for hmm, rules"
+        )
     if run.model in registry.RESUMABLE:
         train_resumable(run, hyper, output, force, report, resume)
     elif resume:
         raise UsageFailure(f"{run.model} trains in one go and keeps nothing to go on with", hint="train it without --resume")
     else:
         kinds = dict.fromkeys(registry.TAGGERS, train_tagger) | dict.fromkeys(registry.TOKENIZERS, train_tokenizer)
-        kinds |= {"ngram": train_ngram}
+        kinds |= {"ngram": train_ngram, "languages": train_languages}
         kinds.get(run.model, train_clusters)(run, hyper, output, force, report)
     if gradient.first_process():
         report(f"wrote {output}")
@@ -80,10 +85,12 @@ def train_neural(run: Run, hyper: Any, output: Path, force: bool, report: Report
 
 def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
     """A tagger from sentences with gold tags."""
-    from seqcli.tasks import tagging
+    from seqcli.tasks import conventions, tagging
 
-    batch = tagging.read_tagged(run.train, run.column)
-    held_out = {name: tagging.read_tagged([file], run.column) for name, file in (("dev", run.dev), ("test", run.test)) if file}
+    batch = conventions.read(run.train, run.column, run.labels, run.unlabelled)
+    held_out = {
+        name: conventions.held_out(file, run.column, run.labels) for name, file in (("dev", run.dev), ("test", run.test)) if file
+    }
     report(f"{len(batch.lengths)} sentences, {len(batch.tokens)} words, {len(set(batch.tags))} tags")
     tagger: Tagger = registry.module(run.model).train(batch, held_out.get("dev"), hyper, report)
     scores: dict[str, float] = {}
@@ -93,14 +100,42 @@ def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report
             report(f"{name}: " + ", ".join(f"{metric} {value:.2f}" for metric, value in found.items()))
             scores |= {f"{name} {metric}": value for metric, value in found.items()}
     config = describe(run, "tagging", hyper, scores, size_of(batch)) | {"parameters": tagger.config()}
+    tensors = dict(tagger.tensors())
+    if run.segmenter:
+        cut = learn_segmenter(run, report)
+        config["segmenter"] = cut.config()
+        tensors |= cut.tensors()
     card = write_card(run, output.name, config)
-    folder.write(output, config, tagger.tensors(), {folder.CARD: card, **tagger.files()}, force)
+    folder.write(output, config, tensors, {folder.CARD: card, **tagger.files()}, force)
+
+
+def learn_segmenter(run: Run, report: Report) -> LearnedSegmenter:
+    """How the treebank of a run is cut.
+
+    Raises:
+        UsageFailure: the recipe asks for something else than `learned` or `unspaced`.
+    """
+    from seqcli.models import segmenter
+
+    if run.segmenter not in segmenter.KINDS:
+        raise UsageFailure(f"segmenter = {run.segmenter!r}", hint=f"one of {', '.join(segmenter.KINDS)}")
+    return segmenter.train(segmenter.read(run.train), run.language, run.segmenter != segmenter.UNSPACED, report)
 
 
 def train_clusters(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
     """Word clusters from text."""
     found = registry.module(run.model).train(lambda: sentences(run), hyper, report)
     config = describe(run, "clusters", hyper, {}, {"types": len(found.words)}) | {"parameters": found.config()}
+    folder.write(output, config, found.tensors(), {folder.CARD: write_card(run, output.name, config)}, force)
+
+
+def train_languages(run: Run, hyper: Any, output: Path, force: bool, report: Report) -> None:
+    """What tells languages apart, from texts that are named LANGUAGE=FILE."""
+    from seqcli.tasks.languages import by_language
+
+    texts = by_language(run.train)
+    found = registry.module(run.model).train(texts, hyper, report)
+    config = describe(run, "languages", hyper, {}, {"languages": len(texts)}) | {"parameters": found.config()}
     folder.write(output, config, found.tensors(), {folder.CARD: write_card(run, output.name, config)}, force)
 
 

@@ -47,9 +47,12 @@ class Run:
     test_tgt: str = ""
     column: str = "upos"
     language: str = "en"
+    segmenter: str = ""  # learned: the model learns from its treebank how raw text is cut; unspaced: of a script without blanks
     licence: str = ""
     data: str = ""  # where the data come from, for the model's card
     limits: str = ""  # what the model is not good at, for the card
+    labels: Mapping[str, str] = field(default_factory=dict)  # tags, or types of spans, of the data: their names here
+    unlabelled: Mapping[str, Sequence[str]] = field(default_factory=dict)  # training files: words whose tags there say nothing
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -65,7 +68,7 @@ class Run:
                 raise UsageFailure(f"{path}: unknown key {key!r}", hint=nearest(key, known))
         if not isinstance(found.get("model"), str):
             raise UsageFailure(f"{path}: no model is named", hint='model = "crf"')
-        kinds = {**dict.fromkeys(FILES, list), "settings": dict}
+        kinds = {**dict.fromkeys(FILES, list), "settings": dict, "labels": dict, "unlabelled": dict}
         for key, value in found.items():
             if not isinstance(value, kinds.get(key, str)):
                 raise UsageFailure(f"{path}: {key} = {value!r}: expected {NAMES[kinds.get(key, str)]}")
@@ -73,6 +76,8 @@ class Run:
             if not all(isinstance(name, str) for name in found.get(key, ())):
                 raise UsageFailure(f"{path}: {key}: expected a list of file names")
             found[key] = tuple(expand(name) for name in found.get(key, ()))
+        check_tables(found.get("labels", {}), found.get("unlabelled", {}), path)
+        found["unlabelled"] = {expand(name): words for name, words in found.get("unlabelled", {}).items()}
         for name in FILE:
             found[name] = expand(found.get(name, ""))
         return cls(**found)
@@ -95,6 +100,15 @@ class Run:
             if one:
                 found[name] = ((one,), (other,))
         return found
+
+
+def check_tables(labels: Mapping[str, Any], unlabelled: Mapping[str, Any], path: Path) -> None:
+    """Raise UsageFailure for labels that are no names, or for unlabelled words that are no list."""
+    if not all(isinstance(name, str) and name for name in labels.values()):
+        raise UsageFailure(f'{path}: labels: expected names, as in person = "PER"')
+    for name, words in unlabelled.items():
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise UsageFailure(f"{path}: unlabelled: {name}: expected a list of words")
 
 
 def expand(name: str) -> str:

@@ -71,7 +71,7 @@ def score(
     absent: Annotated[str | None, typer.Option(help="A line that says: this reference lacks the segment.")] = None,
     ref_column: Annotated[str, typer.Option(help="Column of REF with tabs: number or heading.")] = "",
     hyp_column: Annotated[str, typer.Option(help="Column of HYP with tabs: number or heading.")] = "",
-    column: Annotated[str, typer.Option(help="Tags: upos, xpos, feats. Labels, values: number or heading.")] = "upos",
+    column: Annotated[str, typer.Option(help="Tags: upos, xpos, feats, lemma. Labels, values: number or heading.")] = "upos",
     train: Annotated[list[Path] | None, typer.Option(help="Tags: words not in it are unknown. mase: the history.")] = None,
     confusions: Annotated[int, typer.Option(min=0, help="How many confused pairs of tags to show.")] = 10,
     details: Annotated[bool, typer.Option("--details", help="Several systems: each in full, too.")] = False,
@@ -102,7 +102,7 @@ def score(
                 wer  cer  mer  em  bleu-rouge (F1 of both)      [bleu,chrf]
         tags    accuracy  accuracy/known  accuracy/unknown  accuracy/sentence
                 macro-f1  f1 (every tag)  f1/NOUN  confusion
-                words  tokens  sentences  upos (or xpos, feats: the --column)
+                words  tokens  sentences  upos (or xpos, feats, lemma: the --column)
         spans   span-f1  span-f1/PER  span-precision  span-recall  …
         labels  accuracy  macro-f1  micro-f1  weighted-f1  f1/LABEL  mcc
         values  pearson  spearman  mae  rmse  mse  smape  mase

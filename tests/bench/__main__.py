@@ -11,6 +11,8 @@ BENCHES = (
     "hmm",
     "raw",
     "tagging",
+    "languages",
+    "entities",
     "scoring",
     "tokenizing",
     "embedding",

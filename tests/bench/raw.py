@@ -1,4 +1,4 @@
-"""From raw text: UD English-EWT test, each document one line, cut and tagged by the shipped model; and the shipped models' own figures.
+"""From raw text: UD English-EWT test, each document one line, cut and tagged by the shipped model in all columns that it knows.
 
 The treebank has no paragraph marks here, so a document is the `# text` of its sentences, a blank between them unless the sentence
 ends with SpaceAfter=No.
@@ -14,6 +14,8 @@ from seqcli.data import conllu
 from seqcli.data.blocks import blocks
 from tests.bench.harness import DATA, SEQ, WORK
 
+FURTHER = ("xpos", "feats", "lemma")
+
 
 def main() -> None:
     """Prints what `seq score` says."""
@@ -23,7 +25,9 @@ def main() -> None:
     with tagged.open("wb") as out:
         subprocess.run([SEQ, "tag", str(raw), "-f", "conllu"], stdout=out, check=True)
     print("\nUD English-EWT test from raw text\n", flush=True)
-    subprocess.run([SEQ, "score", str(gold), str(tagged), "--metric", "words,sentences,upos"], check=True)
+    for metrics in ("words,sentences,upos", *FURTHER):
+        column = metrics.rpartition(",")[2]
+        subprocess.run([SEQ, "score", str(gold), str(tagged), "--metric", metrics, "--column", column], check=True)
 
 
 def documents(treebank: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -65,13 +66,24 @@ def accuracy(peer: Path) -> None:
     theirs: list[str] = []
     for words in batch.split(batch.tokens):
         theirs += model.tag([crfsuite_tagger.features(words, i) for i in range(len(words))])
-    ours = Job(open_tagger("en-pos")[1], None).tag(batch).tags()
+    job = Job(open_tagger("en-pos")[1], None)
+    ours = job.tag(batch).tags()
     unknown = np.array([word not in known for word in batch.tokens])
     rows = []
     for name, found in (("most frequent tag", most_frequent(train, batch)), ("python-crfsuite", theirs), ("en-pos", ours)):
         right = np.array([a == b for a, b in zip(found, batch.tags, strict=True)])
         rows.append([name, f"{100 * right.mean():.2f}", f"{100 * right[unknown].mean():.2f}"])
     table("UPOS on EWT dev, gold tokens", ["", "all", "unknown words"], rows)
+    table("The same words, all of them", ["", "as they are", "lower-cased", "upper-cased"], [cases(job, batch)])
+
+
+def cases(job: Job, batch: Batch) -> list[str]:
+    """The shipped tagger where case does not help, or misleads."""
+    row = ["en-pos"]
+    for change in (str, str.lower, str.upper):
+        found = job.tag(replace(batch, tokens=list(map(change, batch.tokens)))).tags()
+        row.append(f"{100 * np.mean([a == b for a, b in zip(found, batch.tags, strict=True)]):.2f}")
+    return row
 
 
 def most_frequent(train: Batch, batch: Batch) -> list[str]:

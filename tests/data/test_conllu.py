@@ -61,7 +61,7 @@ def test_everything_but_the_tags_is_kept(column):
     assert batch.sentences.tolist() == [1, 0, 1]
     assert batch.lengths.tolist() == [7, 2]
     assert batch.tokens[-2:] == ["#", "New York"]
-    found = conllu.retag(sentences, tagging(9), column)
+    found = conllu.retag(sentences, {column: tagging(9)})
     assert masked(found, conllu.COLUMN[column]) == masked(TREEBANK, conllu.COLUMN[column])
     assert [tag for sentence in read(found) for tag in sentence.column(column)] == list("ABCABCABC")
 
@@ -71,24 +71,24 @@ def test_gold_tags_written_back_are_the_file():
     gold = conllu.batch(sentences, "upos").tags
     labels = tuple(sorted(set(gold)))
     ids = np.array([labels.index(tag) for tag in gold])
-    assert conllu.retag(sentences, Tagging(labels, ids)) == TREEBANK
+    assert conllu.retag(sentences, {"upos": Tagging(labels, ids)}) == TREEBANK
 
 
 def test_posteriors_stand_in_misc():
-    found = conllu.retag(read(TREEBANK), tagging(9, proba=True))
+    found = conllu.retag(read(TREEBANK), {"upos": tagging(9, proba=True)})
     misc = [value for sentence in read(found) for value in sentence.column("misc")]
     assert misc[0] == "Prob=0.6667"
     assert misc[4] == "Gloss=sea|Ref=1|Prob=0.6667"
-    assert conllu.retag(read(found), tagging(9, proba=True)) == found  # not once more
+    assert conllu.retag(read(found), {"upos": tagging(9, proba=True)}) == found  # not once more
 
 
 def test_the_posterior_is_that_of_the_tag_given():
     table = np.array([[0.7, 0.2, 0.1]])
     best_path = Tagging(LABELS, np.array([1]), proba=table)
-    assert "\tB\t" in conllu.retag(read("1\tx" + "\t_" * 8 + "\n"), best_path)
-    assert "Prob=0.2000" in conllu.retag(read("1\tx" + "\t_" * 8 + "\n"), best_path)
+    assert "\tB\t" in conllu.retag(read("1\tx" + "\t_" * 8 + "\n"), {"upos": best_path})
+    assert "Prob=0.2000" in conllu.retag(read("1\tx" + "\t_" * 8 + "\n"), {"upos": best_path})
     batch = pretokenized(["x"])
-    assert "Prob=0.2000" in conllu.from_text(batch, best_path)
+    assert "Prob=0.2000" in conllu.from_text(batch, {"upos": best_path})
 
 
 def test_ranges_and_comments():
@@ -102,7 +102,7 @@ def test_ranges_and_comments():
 def test_a_file_may_begin_and_end_as_it_likes():
     assert [s.first_line for s in read("\n\n1\ta" + "\t_" * 8 + "\n\n\n\n1\tb" + "\t_" * 8 + "\n", first_line=5)] == [7, 11]
     assert read("") == []
-    assert conllu.retag([], tagging(0)) == ""
+    assert conllu.retag([], {"upos": tagging(0)}) == ""
 
 
 ROW = "\t_" * 8
@@ -171,20 +171,20 @@ def surface(sentence):
 def test_raw_text_is_read_back(lines):
     cut = RuleSegmenter("en").segment(lines)
     batch = Batch(cut.tokens, cut.lengths, cut.sentences, lines, cut.spans, cut.joined)
-    check_reads_back(lines, batch, conllu.from_text(batch, tagging(len(batch.tokens)), first_line=7))
+    check_reads_back(lines, batch, conllu.from_text(batch, {"upos": tagging(len(batch.tokens))}, first_line=7))
 
 
 @given(TEXTS)
 def test_pretokenized_text_is_read_back(lines):
     batch = pretokenized(lines)
-    check_reads_back(lines, batch, conllu.from_text(batch, tagging(len(batch.tokens)), first_line=7))
+    check_reads_back(lines, batch, conllu.from_text(batch, {"upos": tagging(len(batch.tokens))}, first_line=7))
 
 
 def test_an_example_in_full():
     lines = ["I can't go. Don't!"]
     cut = RuleSegmenter("en").segment(lines)
     batch = Batch(cut.tokens, cut.lengths, cut.sentences, lines, cut.spans, cut.joined)
-    found = conllu.from_text(batch, tagging(len(batch.tokens), proba=True), "xpos")
+    found = conllu.from_text(batch, {"xpos": tagging(len(batch.tokens), proba=True)})
     expected = """\
 # sent_id = 1.1
 # text = I can't go.

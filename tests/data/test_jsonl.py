@@ -96,6 +96,47 @@ def test_what_was_asked_for_is_there():
     assert found[2]["nbest"] == [[{"log_probability": -0.25, "tags": ["A", "C"]}, {"log_probability": -2.0, "tags": ["B", "B"]}]]
 
 
+SPANS = ("B-LOC", "B-PER", "I-PER", "O")
+
+
+def entities(batch, ids, certainty=None):
+    found = Tagging(SPANS, np.array(ids), certainty=certainty)
+    return [json.loads(line)["entities"] for line in jsonl.write(batch, found).split("\n")[:-1]]
+
+
+def test_entities_say_where_they_stand_in_the_text_and_among_the_words():
+    lines = ['{"text": "Ann\\nLee met Bo. In Rome"}', "", '{"tokens": ["Rome", "and", "Ann", "Lee"], "offsets": "mine"}']
+    batch = jsonl.batch(jsonl.parse(lines), SEGMENTER)
+    assert batch.tokens == ["Ann", "Lee", "met", "Bo", ".", "In", "Rome", "Rome", "and", "Ann", "Lee"]
+    assert entities(batch, [1, 2, 3, 1, 3, 3, 0, 0, 3, 1, 2]) == [
+        [
+            {"label": "PER", "text": "Ann\nLee", "start": 0, "end": 7, "words": [0, 2]},
+            {"label": "PER", "text": "Bo", "start": 12, "end": 14, "words": [3, 4]},
+            {"label": "LOC", "text": "Rome", "start": 19, "end": 23, "words": [6, 7]},
+        ],
+        [],
+        [{"label": "LOC", "text": "Rome", "words": [0, 1]}, {"label": "PER", "text": "Ann Lee", "words": [2, 4]}],
+    ]
+
+
+def test_entities_of_plain_lines_have_offsets_in_their_line_and_their_certainty():
+    batch = pretokenized(["in  Rome", "", "Ann Lee"])
+    found = entities(batch, [3, 0, 1, 2], np.array([0.25, 0.5]))
+    assert found == [
+        [{"label": "LOC", "text": "Rome", "start": 4, "end": 8, "words": [1, 2], "probability": 0.25}],
+        [],
+        [{"label": "PER", "text": "Ann Lee", "start": 0, "end": 7, "words": [0, 2], "probability": 0.5}],
+    ]
+
+
+def test_words_without_a_text_have_entities_without_characters():
+    assert entities(Batch.of([["in", "Rome"]]), [3, 0]) == [[{"label": "LOC", "text": "Rome", "words": [1, 2]}]]
+
+
+def test_tags_that_spell_no_spans_have_no_entities():
+    assert "entities" not in json.loads(jsonl.write(Batch.of([["a"]]), tagging(1)))
+
+
 @pytest.mark.parametrize(
     ("line", "what"),
     [

@@ -14,8 +14,9 @@ from seqcli.data.examples import Batch
 from seqcli.data.folder import Folder
 from seqcli.errors import Failure
 from seqcli.models import crf
-from seqcli.models.crf import OFFSETS, PAIRS, CRFTagger, Recipe
+from seqcli.models.crf import CRFTagger, Recipe
 from seqcli.models.crf import weights as crf_weights
+from seqcli.models.crf.corpus import OFFSETS, PAIRS
 from seqcli.models.crf.features import BOUNDARY, CLASS, SHAPE, WORD, describe
 from seqcli.models.names import Names, pack, unpack
 from seqcli.tasks.tagging import read_tagged

@@ -21,7 +21,7 @@ def test_as_objects(invoke):
     values = [json.loads(line) for line in found.lines]
     assert [value["name"] for value in values] == folder.shipped()
     for value in values:
-        assert value["task"] in {"tagging", "tokenization", "translation", "vectors"}
+        assert value["task"] in {"languages", "tagging", "tokenization", "translation", "vectors"}
         assert value["bytes"] == sum(file.stat().st_size for file in (folder.PRETRAINED / value["name"]).iterdir())
         assert value["licence"]
         assert all(0 < score <= 100 for score in value["scores"].values())

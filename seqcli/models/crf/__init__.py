@@ -13,27 +13,31 @@ Trained by Adam on the exact gradient of the log-likelihood with L2, batch by ba
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from seqcli.data import folder as folders
-from seqcli.data.examples import AnyArray, Batch, FloatArray, IntArray
+from seqcli.data.examples import AnyArray, Batch, FloatArray, IntArray, Tagging
 from seqcli.data.folder import Folder, take
 from seqcli.errors import Failure
 from seqcli.models import clusters
 from seqcli.models.clusters import Clusters
-from seqcli.models.crf.features import BOUNDARY, CLASS, SHAPE, WORD, describe
+from seqcli.models.crf import corpus as corpora
+from seqcli.models.crf import further, partial
+from seqcli.models.crf.corpus import OFFSETS, PAIRS
+from seqcli.models.crf.features import BOUNDARY, Features
+from seqcli.models.crf.folding import describe_all, fold, letters, one_case, unfolded
+from seqcli.models.crf.further import Further, Words
+from seqcli.models.crf.scripts import vary_all
 from seqcli.models.crf.weights import EDGE, Pairs, Weights, pad
 from seqcli.models.names import Names
-from seqcli.models.tagger import ChainTagger, label_ids
+from seqcli.models.tagger import ChainTagger
 from seqcli.nn.chain import Chain
 
-OFFSETS = (-2, -1, 1, 2)  # where the neighbours stand
-PAIRS = ((WORD, 1), (SHAPE, 1), (CLASS, 1), (CLASS, 2))  # what of a word stands in pairs, and how far apart
 CACHED_TYPES = 1 << 16  # the type tables are emptied beyond this, so memory does not grow with the input
 
 
@@ -46,10 +50,14 @@ class Recipe:
     batch: int = 128  # sentences a step
     rate: float = 0.015  # Adam's learning rate at the start; falls linearly to 0
     l2: float = 1e-6  # weight of half the squared norm, against the mean log-likelihood of a word
+    drop: float = 0.0  # share of a word's features that a step does not see, so that each learns to speak for itself
     near: int = 2  # a feature of neighbours is kept if it occurs as often as this
     pair: int = 2  # a pair of neighbouring words is kept if it occurs as often as this; 0 keeps none
     prune: float = 0.1  # features whose every weight is smaller are left out of the model
     clusters: str = ""  # model folder of word clusters (seq train clusters)
+    features: str = ""  # for small treebanks and other scripts: plain, chinese or korean
+    folded: float = 0.0  # share of the sentences that each pass shows once more without case; 0 leaves text in one case as it is
+    fields: str = ""  # what a treebank has beside UPOS that is learned too: xpos,feats,lemma
     seed: int = 1
 
 
@@ -73,11 +81,17 @@ class CRFTagger(ChainTagger):
         path: tuple[FloatArray, FloatArray, FloatArray],
         clusters: Clusters,
         recipe: Mapping[str, Any],
+        further: Further | None = None,
     ) -> None:
         self.labels, self.center, self.near, self.pairs = labels, center, near, pairs
         self.transition, self.initial, self.final = path
-        self.clusters, self.recipe = clusters, recipe
+        self.clusters, self.recipe, self.further = clusters, recipe, further
         self.forget()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """See the base class."""
+        return self.further.fields if self.further else ()
 
     def forget(self) -> None:
         """Empty the type tables."""
@@ -86,38 +100,55 @@ class CRFTagger(ChainTagger):
         self.own = np.empty((0, tags), np.float32)  # (V, K) scores of a type for its own tag
         self.beside = np.empty((len(OFFSETS), 0, tags), np.float32)  # (4, V, K) for the tag of a word 2 after … 2 before
         self.in_pairs = np.empty((len(PAIRS), 0), np.int64)  # (kinds of pairs, V) number of the type's value, -1 for none
+        self.letters = np.empty(0, np.int64)  # (V,) what letters a type has
         self.used = 0
         self.learn([BOUNDARY])
+        if self.further:
+            self.further.forget()
 
     def learn(self, words: Sequence[str]) -> None:
         """Score the types numbered last, and enter them in the tables."""
-        classes = self.clusters.of(words)
-        described = list(map(describe, words, classes))
+        described = self.describe(words)
         start, end = self.used, self.used + len(words)
         if end > len(self.own):
             size = max(2 * len(self.own), end, 1024)
             self.own = grown(self.own, size, 0)
             self.beside, self.in_pairs = grown(self.beside, size, 1), grown(self.in_pairs, size, 1)
+            self.letters = grown(self.letters, size, 0)
         self.own[start:end] = self.center.sum([features.center for features in described])
         near = self.near.sum([features.near for features in described])
         self.beside[:, start:end] = near.reshape(len(words), len(OFFSETS), -1).swapaxes(0, 1)
         for numbers, pairs, (view, _) in zip(self.in_pairs, self.pairs, PAIRS, strict=True):
             found = pairs.values.numbers([features.values[view] for features in described])
             numbers[start:end] = np.where(found < len(pairs.values), found, -1)
+        self.letters[start:end] = list(map(letters, words))
         self.used = end
 
-    def type_ids(self, tokens: Sequence[str]) -> IntArray:
+    def describe(self, types: Sequence[str]) -> list[Features]:
+        """The features of types, folded or not."""
+        return vary_all(types, describe_all(types, self.clusters.of(unfolded(types))), self.recipe.get("features", ""))
+
+    def numbers(self, tokens: Sequence[str]) -> IntArray:
         """The type of every word, (N,); new ones are learned."""
-        if self.used > CACHED_TYPES:
-            self.forget()
         found = np.fromiter(map(self.types.__getitem__, tokens), np.int64, len(tokens))
         if len(self.types) > self.used:
             self.learn(list(islice(self.types, self.used, None)))
         return found
 
+    def type_ids(self, tokens: Sequence[str], lengths: IntArray) -> IntArray:
+        """The type of every word, (N,): a folded one in sentences of one case."""
+        if self.used > CACHED_TYPES:
+            self.forget()
+        types = self.numbers(tokens)
+        if self.recipe.get("folded"):
+            places = np.flatnonzero(np.repeat(one_case(self.letters[types], lengths), lengths))
+            _, first, which = np.unique(types[places], return_index=True, return_inverse=True)
+            types[places] = self.numbers([fold(tokens[place]) for place in places[first].tolist()])[which]
+        return types
+
     def chain(self, tokens: Sequence[str], lengths: IntArray) -> Chain:
         """Emission from the tables; see the base class."""
-        place, types = pad(self.type_ids(tokens), lengths)
+        place, types = pad(self.type_ids(tokens, lengths), lengths)
         emission = self.own[types[place]]
         for table, offset in zip(self.beside, OFFSETS, strict=True):
             emission += table[types[place + offset]]
@@ -125,9 +156,16 @@ class CRFTagger(ChainTagger):
             pairs.add(emission, numbers[types], place)
         return Chain(emission, lengths, self.transition, self.initial, self.final)
 
+    def annotate(self, tokens: Sequence[str], lengths: IntArray, ids: IntArray, fields: Sequence[str]) -> dict[str, Tagging]:
+        """See the base class."""
+        assert self.further
+        types = self.type_ids(tokens, lengths)
+        return self.further(Words(list(self.types), types, lengths, self.describe), ids, fields)
+
     def config(self) -> dict[str, Any]:
         """See the base class."""
-        return {"labels": list(self.labels), "recipe": dict(self.recipe)}
+        further = {"further": self.further.config()} if self.further else {}
+        return {"labels": list(self.labels), "recipe": dict(self.recipe), **further}
 
     def tensors(self) -> dict[str, AnyArray]:
         """Features in 8 bits, the path in single precision."""
@@ -140,6 +178,7 @@ class CRFTagger(ChainTagger):
             "transition": self.transition,
             "initial": self.initial,
             "final": self.final,
+            **(self.further.tensors if self.further else {}),
         }
 
 
@@ -166,6 +205,7 @@ def load(folder: Folder) -> CRFTagger:
         ),
         Clusters(clustered, classes, {}),
         config["recipe"],
+        Further(labels, config["further"]["fields"], config["further"]["lemmas_by"], tensors) if "further" in config else None,
     )
 
 
@@ -177,36 +217,30 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
     """
     import torch
 
-    from seqcli.models.crf.learner import Bags, Corpus, FeatureCRF, Schedule, fit
+    from seqcli.models.crf.learner import Bags, FeatureCRF, Schedule, fit
 
-    labels, gold = label_ids(train.tags)
+    labels, gold, allowed = partial.read(train.tags)
     word_classes = read_clusters(recipe.clusters)
-    words = [BOUNDARY, *dict.fromkeys(train.tokens)]
-    index = {word: i for i, word in enumerate(words)}
-    types = np.array([index[word] for word in train.tokens], dtype=np.int64)
-    often = np.bincount(types, minlength=len(words))
-    often[EDGE] = len(train.lengths)
-    described = list(map(describe, words, word_classes.of(words)))
-    center, center_rows = number([features.center for features in described], often, 1)
-    near, near_rows = number([features.near for features in described], often, recipe.near)
-    place, padded = pad(types, train.lengths)
-    pairs = [frequent_pairs([features.values[view] for features in described], padded, place, gap, recipe.pair) for view, gap in PAIRS]
-    beside = np.stack([padded[place + offset] for offset in OFFSETS])
-    corpus = Corpus(types, beside, [found.rows for found in pairs], gold, train.lengths)
-    report(f"{len(center)} features of words, {len(near)} of neighbours, {sum(len(found.keys) for found in pairs)} pairs")
+    columns = further.read(train, recipe.fields)
+    text, described = corpora.describe(train, word_classes, recipe.folded > 0)
+    described = vary_all(text.names, described, recipe.features)
+    corpus, center, near, pairs = corpora.read(text, described, gold, recipe.near, recipe.pair, recipe.folded)
+    corpus = replace(corpus, allowed=allowed)
+    report(f"{len(center.names)} features of words, {len(near.names)} of neighbours, {sum(len(found.keys) for found in pairs)} pairs")
 
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(1)  # the steps are small: a second thread costs more than it brings
-    bags = Bags.of(center_rows, len(center)), Bags.of(near_rows, len(near))
-    model = FeatureCRF(*bags, [(len(found.keys), len(found.rows)) for found in pairs], len(OFFSETS), len(labels))
+    bags = Bags.of(center.rows, len(center.names)), Bags.of(near.rows, len(near.names))
+    model = FeatureCRF(*bags, [(len(found.keys), len(found.rows)) for found in pairs], len(OFFSETS), len(labels), recipe.drop)
     schedule = Schedule(recipe.epochs, recipe.averaged, recipe.batch, recipe.rate, recipe.l2, recipe.seed)
     for epoch, loss in enumerate(fit(model, corpus, schedule), 1):
         report(f"epoch {epoch}/{recipe.epochs}: loss {loss:.4f} a word")
+    also = further.learn(text, described, labels, gold, columns, recipe.seed, report) if columns else None
     learned = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     return CRFTagger(
         labels,
-        Weights.of(center, learned["center"], recipe.prune),
-        Weights.of(near, learned["near"], recipe.prune),
+        Weights.of(center.names, learned["center"], recipe.prune),
+        Weights.of(near.names, learned["near"], recipe.prune),
         [
             Pairs.of(gap, found.values, found.keys, parts, len(labels), recipe.prune)
             for (_, gap), found, parts in zip(PAIRS, pairs, model.pair_weights(), strict=True)
@@ -214,40 +248,8 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
         (learned["transition"], learned["initial"], learned["final"]),
         word_classes,
         asdict(recipe),
+        also,
     )
-
-
-def number(described: Sequence[Sequence[str]], often: IntArray, least: int) -> tuple[list[str], list[list[int]]]:
-    """Number the features that occur `least` times or more; returns their names and each type's rows."""
-    counts: dict[str, int] = {}
-    for features, times in zip(described, often.tolist(), strict=True):
-        for name in features:
-            counts[name] = counts.get(name, 0) + times
-    names = [name for name, times in counts.items() if times >= least]
-    index = {name: row for row, name in enumerate(names)}
-    return names, [[index[name] for name in features if name in index] for features in described]
-
-
-class Frequent(NamedTuple):
-    """One kind of pairs in the training text."""
-
-    values: list[str]  # (P,)
-    keys: IntArray  # (M,) left * P + right, sorted
-    rows: IntArray  # (1 or 2, N) row of the pair that begins before each word (and of that which begins with it), M for none
-
-
-def frequent_pairs(of_type: Sequence[str], padded: IntArray, place: IntArray, gap: int, least: int) -> Frequent:
-    """Pairs of values `gap` apart that occur `least` times or more; `of_type` is the value of each type."""
-    values = list(dict.fromkeys(of_type))
-    index = {value: i for i, value in enumerate(values)}
-    ids = np.array([index[value] for value in of_type], dtype=np.int64)[padded]
-    begins = np.array([-1, 0] if gap == 1 else [-1])[:, None]
-    keys = ids[place + begins] * len(values) + ids[place + begins + gap]  # (1 or 2, N)
-    known, times = np.unique(keys, return_counts=True)
-    known = known[times >= least] if least else known[:0]
-    rows = np.searchsorted(known, keys)
-    rows[np.append(known, -1)[rows] != keys] = len(known)
-    return Frequent(values, known, rows)
 
 
 def grown(table: AnyArray, size: int, axis: int) -> AnyArray:

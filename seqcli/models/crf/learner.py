@@ -15,7 +15,8 @@ from torch.nn.functional import embedding, embedding_bag
 from torch.optim.swa_utils import AveragedModel
 
 from seqcli.data.examples import FloatArray, IntArray
-from seqcli.nn.crf import log_likelihood
+from seqcli.models.crf.corpus import Corpus
+from seqcli.nn.crf import log_likelihood, partial_log_likelihood
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Bags:
         bounds = np.concatenate([[0], np.cumsum([len(found) for found in rows])])
         return cls(torch.tensor([row for found in rows for row in found]), torch.from_numpy(bounds), features)
 
+    def sums(self, types: Tensor, weights: Tensor, drop: float) -> Tensor:
+        """The sum of each type's rows of the weights; each row is left out with probability `drop`, the others make up for it."""
+        rows, starts = self.pick(types)
+        kept = (torch.rand(len(rows)) >= drop) / (1 - drop) if drop else None
+        return embedding_bag(rows, weights, starts, mode="sum", per_sample_weights=kept)
+
     def pick(self, types: Tensor) -> tuple[Tensor, Tensor]:
         """The rows of some types and where each type's begin."""
         begin, size = self.bounds[types], self.bounds[types + 1] - self.bounds[types]
@@ -40,32 +47,12 @@ class Bags:
         return self.rows[place], starts
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """A training text of N words in B sentences, in numbers."""
-
-    types: IntArray  # (N,) type of each word
-    beside: IntArray  # (offsets, N) types of its neighbours
-    pairs: list[IntArray]  # for each kind (1 or 2, N): rows of the pairs that speak of each word
-    gold: IntArray  # (N,) tag
-    lengths: IntArray  # (B,)
-
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[tuple[IntArray, IntArray]]:
-        """Sentences in random order, `size` at a time: places of their words, and their lengths."""
-        ends = np.cumsum(self.lengths)
-        order = rng.permutation(len(self.lengths))
-        for start in range(0, len(order), size):
-            chosen = order[start : start + size]
-            lengths = self.lengths[chosen]
-            shift = ends[chosen] - np.cumsum(lengths)
-            yield np.arange(lengths.sum()) + np.repeat(shift, lengths), lengths
-
-
 class FeatureCRF(nn.Module):
     """Weights (features, K) for a word's own tag, (features, offsets × K) for its neighbours', (pairs, K) for each word of a pair."""
 
-    def __init__(self, own: Bags, near: Bags, pairs: list[tuple[int, int]], offsets: int, tags: int) -> None:
+    def __init__(self, own: Bags, near: Bags, pairs: list[tuple[int, int]], offsets: int, tags: int, drop: float) -> None:
         super().__init__()
+        self.drop = drop
         self.own_bags, self.near_bags, self.offsets, self.tags = own, near, offsets, tags
         self.center = nn.Parameter(torch.zeros(own.features, tags))
         self.near = nn.Parameter(torch.zeros(near.features, offsets * tags))
@@ -80,11 +67,9 @@ class FeatureCRF(nn.Module):
     def emission(self, types: IntArray, beside: IntArray, pairs: list[IntArray]) -> Tensor:
         """(N, K) from types (N,), beside (offsets, N) and pairs, each (1 or 2, N)."""
         met, place = torch.unique(torch.from_numpy(types), return_inverse=True)
-        rows, starts = self.own_bags.pick(met)
-        scores = embedding(place, embedding_bag(rows, self.center, starts, mode="sum"))
+        scores = embedding(place, self.own_bags.sums(met, self.center, self.drop))
         met, place = torch.unique(torch.from_numpy(beside), return_inverse=True)
-        rows, starts = self.near_bags.pick(met)
-        tables = embedding_bag(rows, self.near, starts, mode="sum").view(-1, self.offsets, self.tags)
+        tables = self.near_bags.sums(met, self.near, self.drop).view(-1, self.offsets, self.tags)
         for offset in range(self.offsets):
             scores = scores + embedding(place[offset], tables[:, offset])
         for rows, weights in zip((row for kind in pairs for row in kind), self.pairs, strict=True):
@@ -100,8 +85,12 @@ class FeatureCRF(nn.Module):
     def loss(self, corpus: Corpus, places: IntArray, lengths: IntArray) -> Tensor:
         """Mean negative log-likelihood of a word in some of the corpus's sentences."""
         scores = self.emission(corpus.types[places], corpus.beside[:, places], [rows[:, places] for rows in corpus.pairs])
-        gold = torch.from_numpy(corpus.gold[places])
-        return -log_likelihood(scores, lengths, gold, self.transition, self.initial, self.final).sum() / len(places)
+        gold, path = corpus.gold[places], (self.transition, self.initial, self.final)
+        if corpus.allowed is not None and gold.max() >= self.tags:
+            found = partial_log_likelihood(scores, lengths, torch.from_numpy(corpus.allowed[gold]), *path)
+        else:
+            found = log_likelihood(scores, lengths, torch.from_numpy(gold), *path)
+        return -found.sum() / len(places)
 
 
 @dataclass(frozen=True)
@@ -120,7 +109,7 @@ def fit(model: FeatureCRF, corpus: Corpus, schedule: Schedule) -> Iterator[float
     """Train, yielding the mean loss of every epoch; at the end the weights are the mean over the last epochs' steps."""
     rng = np.random.default_rng(schedule.seed)
     optimiser = torch.optim.Adam(model.parameters(), lr=schedule.rate, betas=(0.9, 0.99), fused=True)
-    steps = schedule.epochs * -(-len(corpus.lengths) // schedule.batch)
+    steps = schedule.epochs * -(-corpus.size // schedule.batch)
     decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.0, 1 - step / steps))
     mean = AveragedModel(model)
     for epoch in range(schedule.epochs):

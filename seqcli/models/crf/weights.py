@@ -26,18 +26,18 @@ class Rounded:
     """A matrix in 8 bits, each row with a scale of its own: a quarter of the size, and tags that hardly change."""
 
     levels: AnyArray  # (rows, columns) int8, -127 … 127
-    scale: AnyArray  # (rows,) float32
+    scale: AnyArray  # (rows,) float32, stored in half precision
 
     @classmethod
     def of(cls, matrix: FloatArray) -> Rounded:
         """Round to the nearest level."""
-        scale = (np.abs(matrix).max(axis=1, initial=0) / 127).astype(np.float32)
-        return cls(np.rint(matrix / np.where(scale > 0, scale, 1)[:, None]).astype(np.int8), scale)
+        scale = (np.abs(matrix).max(axis=1, initial=0) / 127).astype(np.float16).astype(np.float32)
+        return cls(np.rint(matrix / np.where(scale > 0, scale, np.inf)[:, None]).clip(-127, 127).astype(np.int8), scale)
 
     @classmethod
     def load(cls, tensors: Tensors, name: str, rows: int, columns: int) -> Rounded:
         """Raises Failure: missing or of the wrong shape."""
-        return cls(take(tensors, f"{name}.levels", rows, columns), take(tensors, f"{name}.scale", rows))
+        return cls(take(tensors, f"{name}.levels", rows, columns), take(tensors, f"{name}.scale", rows).astype(np.float32))
 
     def __getitem__(self, rows: Any) -> FloatArray:
         """Some rows in single precision."""
@@ -46,7 +46,12 @@ class Rounded:
 
     def tensors(self, name: str) -> dict[str, AnyArray]:
         """For the model folder, under a name."""
-        return {f"{name}.levels": self.levels, f"{name}.scale": self.scale}
+        return {f"{name}.levels": self.levels, f"{name}.scale": self.scale.astype(np.float16)}
+
+
+def smallest(many: int) -> type[np.unsignedinteger[Any]]:
+    """The type that takes the least room for numbers below `many`."""
+    return next(kind for kind in (np.uint8, np.uint16, np.uint32) if many <= np.iinfo(kind).max + 1)
 
 
 def heavy(matrix: FloatArray, prune: float) -> IntArray:
@@ -128,7 +133,7 @@ class Pairs:
         ends = number[place.reshape(-1, 2)]
         by_key = np.lexsort((ends[:, 1], ends[:, 0]))
         rows = Rounded.of(matrix[kept[by_key]])
-        return cls(gap, Names(pack([names[i] for i in in_order.tolist()])), ends[by_key].astype(np.int32), rows, tags)
+        return cls(gap, Names(pack([names[i] for i in in_order.tolist()])), ends[by_key].astype(smallest(len(names))), rows, tags)
 
     @classmethod
     def load(cls, tensors: Tensors, name: str, gap: int, tags: int) -> Pairs:
