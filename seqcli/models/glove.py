@@ -23,7 +23,7 @@ class Recipe(Text):
     sample: float = 1e-4  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
     solver: str = "least-squares"  # exact, the two sides in turn; or adagrad, as in the paper: 15 epochs and more
     ridge: float = 1.0  # of least squares
-    epochs: int = 5
+    epochs: int = 3
     rate: float = 0.05  # of AdaGrad
     x_max: float = 100.0  # pairs that occur more often weigh no more
     power: float = 0.75  # by which rarer pairs weigh less

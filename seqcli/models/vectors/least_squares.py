@@ -2,7 +2,9 @@
 
 The objective Σ f(X_ab) (w_a · c_b + bias_a + bias_b - log X_ab)² is quadratic in (w_a, bias_a). So instead of many small steps, one
 side is solved, then the other (alternating least squares; Hu, Koren and Volinsky 2008 solve recommendations so). A ridge keeps the
-vectors of rare words small, of which a few pairs would otherwise make anything.
+vectors of rare words small, of which a few pairs would otherwise make anything. Half of it is the same in all directions; the
+other half is as if vectors were drawn from a normal distribution with the second moments of those found so far (empirical Bayes): what
+hardly any word needs, a rare word is not given.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 ROWS = 256  # words whose regressions are solved at a time
 BIAS = 1e-3  # the ridge of biases: hardly any
+TINY = 1e-6  # of the mean second moment, added to all: in fewer words than dimensions some are 0
+DRAWN = 0.5  # the share of the ridge that is by the second moments
 
 
 class LeastSquares:
@@ -37,7 +41,7 @@ class LeastSquares:
         drawn = np.random.default_rng(fit.seed).random((2 * words, fit.dimensions + 1), dtype=np.float32)
         self.table = torch.from_numpy((drawn - np.float32(0.5)) / np.float32(fit.dimensions**0.5))  # (2 V, D + 1), the bias last
         self.table[:, -1] = 0
-        self.ridge = torch.diag(torch.tensor([*[ridge] * fit.dimensions, BIAS]))
+        self.strength = ridge
 
     @property
     def tables(self) -> list[Tensor]:
@@ -45,9 +49,34 @@ class LeastSquares:
         return [self.table]
 
     def vectors(self) -> AnyArray:
-        """A word's vector is the sum of its two, (V, D)."""
-        found: AnyArray = (self.table[: self.words, :-1] + self.table[self.words :, :-1]).numpy()
+        """A word's vector is that of the side that was solved last, (V, D).
+
+        Only products of the two sides mean something; they are shared out evenly, so that both have the same second moments. Not the
+        sum of the sides: counts are symmetric, so that both are the same, up to the sign of directions in which words repel
+        their like, and these the sum would lose.
+        """
+        (_, left), (far, right) = (np.linalg.qr(side[:, :-1].double().numpy()) for side in self.sides)
+        _, sizes, turned = np.linalg.svd(left @ right.T)
+        found = np.zeros((self.words, self.fit.dimensions), np.float32)
+        found[:, : len(sizes)] = far @ turned.T * np.sqrt(sizes)  # fewer where there are fewer words
         return found
+
+    @property
+    def sides(self) -> tuple[Tensor, Tensor]:
+        """Words and contexts, (V, D + 1) each."""
+        return self.table[: self.words], self.table[self.words :]
+
+    def ridge(self, side: int) -> Tensor:
+        """The matrix (D + 1, D + 1) whose form is what the vectors of a side, as they stand, cost beside their errors."""
+        import torch
+
+        vectors = self.sides[side][:, :-1].double()
+        moments, size = vectors.T @ vectors, self.fit.dimensions
+        drawn = torch.linalg.inv(moments + TINY * moments.trace() / size * torch.eye(size))
+        cost = torch.zeros(size + 1, size + 1, dtype=torch.float64)
+        cost[:-1, :-1] = self.strength * ((1 - DRAWN) * torch.eye(size) + DRAWN * drawn * (size / drawn.trace()))
+        cost[-1, -1] = BIAS
+        return cost.float()
 
     def run(
         self, counts: Counts, raw: int, report: Callable[[Progress], None], save: Callable[[int], None], first: int, threads: int
@@ -75,7 +104,8 @@ class LeastSquares:
         """The words (side 0) or contexts (1) of a file of entries, sorted by word; the mean error before."""
         import torch
 
-        solved, given = (self.table[: self.words], self.table[self.words :])[:: 1 - 2 * side]
+        solved, given = self.sides[:: 1 - 2 * side]
+        ridge = self.ridge(side)
         known = given.clone()
         known[:, -1] = 1  # what a vector, and its bias, is multiplied by
         rows, starts = np.unique(entries["a"], return_index=True)
@@ -89,20 +119,22 @@ class LeastSquares:
         def some(first: int) -> float:
             here = torch.from_numpy(rows[first : first + ROWS].astype(np.int64))
             with torch.inference_mode():
-                found, loss = self.regressions(known, terms[first : first + ROWS], solved[here])
+                found, loss = self.regressions(known, ridge, terms[first : first + ROWS], solved[here])
                 solved[here] = found
             return loss
 
         return sum(pool.map(some, range(0, len(rows), ROWS))) / max(1, len(entries))
 
-    def regressions(self, known: Tensor, terms: list[tuple[Tensor, Tensor, Tensor]], before: Tensor) -> tuple[Tensor, float]:
+    def regressions(
+        self, known: Tensor, ridge: Tensor, terms: list[tuple[Tensor, Tensor, Tensor]], before: Tensor
+    ) -> tuple[Tensor, float]:
         """The vectors and biases (N, D + 1) of N words, each from its terms, and the error of those `before`.
 
         A word's terms: which contexts it has (n,), their weights (n,) and what the products are to be (n,).
         """
         import torch
 
-        left, right, loss = self.ridge.repeat(len(terms), 1, 1), torch.empty_like(before), 0.0
+        left, right, loss = ridge.repeat(len(terms), 1, 1), torch.empty_like(before), 0.0
         for row, (others, weights, wanted) in enumerate(terms):
             x = known.index_select(0, others)  # (n, D + 1)
             loss += float(((wanted - x @ before[row]).square_() * weights).sum()) / 2

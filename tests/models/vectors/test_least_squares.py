@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,14 +30,15 @@ def counts(tmp_path):
     return Counts(paths, len(entries))
 
 
-def objective(model, counts):
-    """What is to become small, the ridge included."""
+def objective(model, counts, side, ridge):
+    """What is to become small when a side is solved, its ridge included."""
     table, total = model.table.double().numpy(), 0.0
     for entries in mirrored(counts):
         words, contexts = table[entries["a"]], table[V + entries["b"].astype(np.int64)]
         error = (words[:, :-1] * contexts[:, :-1]).sum(1) + words[:, -1] + contexts[:, -1] - np.log(entries["count"])
         total += (np.minimum(1, entries["count"] / 3) ** 0.75 * error**2).sum()
-    return total + (model.ridge.diagonal().numpy() * table**2).sum()
+    solved = model.sides[side].double().numpy()
+    return total + ((solved @ ridge) * solved).sum()
 
 
 @pytest.mark.parametrize("most", [1, 7, 1 << 20])
@@ -53,7 +54,9 @@ def test_all_pairs_of_a_word_stand_in_one_file(counts, most):
 
 def test_a_word_is_the_answer_of_its_regression(counts):
     model = LeastSquares(V, FIT, ridge=0.5)
-    given = model.table[V:].double().numpy().copy()
+    given, ridge = model.table[V:].double().numpy().copy(), model.ridge(0).double().numpy()
+    assert np.trace(ridge[:-1, :-1]) == pytest.approx(0.5 * 4)
+    assert ridge[-1, -1] == pytest.approx(BIAS)
     entries = np.fromfile(grouped(counts, V)[0], Counts.entry)
     with ThreadPoolExecutor(1) as pool:
         model.solve(entries, 0, pool)
@@ -61,20 +64,43 @@ def test_a_word_is_the_answer_of_its_regression(counts):
         own = entries[entries["a"] == word]
         x = np.concatenate([given[own["b"], :-1], np.ones((len(own), 1))], 1)
         root = np.sqrt(np.minimum(1, own["count"] / 3) ** 0.75)[:, None]
-        left = np.concatenate([x * root, np.diag(np.sqrt([0.5] * 4 + [BIAS]))])
+        left = np.concatenate([x * root, np.linalg.cholesky(ridge).T])
         right = np.concatenate([(np.log(own["count"]) - given[own["b"], -1]) * root[:, 0], np.zeros(5)])
         assert np.allclose(model.table[word], np.linalg.lstsq(left, right, rcond=None)[0], atol=1e-4)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_each_side_brings_the_objective_down(counts, threads):
+def test_each_side_brings_its_objective_down(counts):
     model = LeastSquares(V, FIT, ridge=0.3)
-    before, said = [objective(model, counts)], list[Progress]()
-    model.run(counts, 100, said.append, lambda turn: before.append(objective(model, counts)), 0, threads)
-    assert len(before) == 2 * FIT.epochs + 1
-    assert all(after < earlier for earlier, after in itertools.pairwise(before))
+    entries = np.fromfile(grouped(counts, V)[0], Counts.entry)
+    with ThreadPoolExecutor(1) as pool:
+        for turn in range(6):
+            side = turn % 2
+            ridge = model.ridge(side).double().numpy()
+            before = objective(model, counts, side, ridge)
+            model.solve(entries, side, pool)
+            assert objective(model, counts, side, ridge) < before
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_epochs_are_counted(counts, threads):
+    model, said, saved = LeastSquares(V, FIT, ridge=0.3), list[Progress](), list[int]()
+    model.run(counts, 100, said.append, saved.append, 0, threads)
+    assert saved == list(range(1, 2 * FIT.epochs + 1))
     assert said[-1].done == 1
     assert said[-1].words == 300
+
+
+@pytest.mark.parametrize("dimensions", [4, 12])
+def test_vectors_share_the_products_evenly(counts, dimensions):
+    """Their second moments are the singular values of the products, whose columns they span; of few words, the rest is 0."""
+    model = LeastSquares(V, replace(FIT, dimensions=dimensions), ridge=0.3)
+    model.run(counts, 100, lambda progress: None, lambda turn: None, 0, 1)
+    words, contexts = (side[:, :-1].double().numpy() for side in model.sides)
+    vectors = model.vectors().astype(np.float64)
+    sizes = np.linalg.svd(words @ contexts.T, compute_uv=False)
+    assert vectors.shape == (V, dimensions)
+    assert np.allclose((vectors**2).sum(0)[: min(V, dimensions)], sizes[:dimensions], atol=1e-4)
+    assert np.allclose(vectors @ np.linalg.pinv(vectors) @ contexts, contexts, atol=1e-3)
 
 
 def test_threads_change_nothing(counts):
