@@ -24,5 +24,5 @@ BENCHES = (
 )
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or BENCHES:
+    for name in [name for name in sys.argv[1:] if not name.startswith("-") and "=" not in name] or BENCHES:
         importlib.import_module(f"tests.bench.{name}").main()

@@ -1,6 +1,6 @@
 """Named entities against python-crfsuite with the usual features, trained on the same files: F1 of spans, words a second, megabytes.
 
-`python -m tests.bench.entities [MODEL]`; figures are of the test sets, or of the dev sets with `--dev`. Sections f and h of the Broad
+`python -m tests.bench entities [model=FOLDER]`; figures are of the test sets, or of the dev sets with `--dev`. Sections f and h of the Broad
 Twitter Corpus have four rows without a token, all O: they are left out.
 """
 
@@ -35,7 +35,7 @@ def main() -> None:
     """A table with a row a tagger."""
     WORK.mkdir(parents=True, exist_ok=True)
     part = "dev" if "--dev" in sys.argv else "test"
-    model = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "en-ner")
+    model = next((name.removeprefix("model=") for name in sys.argv if name.startswith("model=")), "en-ner")
     batches = {name: read_tagged([str(readable(path))], "upos") for name, path in HELD_OUT[part].items()}
     rows = [peer(f"python-crfsuite, {name} only", files, batches) for name, files in TRAIN.items()]
     rows.append(peer("python-crfsuite, both", [file for files in TRAIN.values() for file in files], batches))
