@@ -1,7 +1,7 @@
 """Named entities against python-crfsuite with the usual features, trained on the same files: F1 of spans, words a second, megabytes.
 
-`python -m tests.bench entities [model=FOLDER]`; figures are of the test sets, or of the dev sets with `--dev`. Sections f and h of the Broad
-Twitter Corpus have four rows without a token, all O: they are left out.
+`python -m tests.bench entities [model=FOLDER]`; figures are of the test sets, or of the dev sets with `--dev`. Sections f and h of the
+Broad Twitter Corpus have four rows without a token, all O: they are left out.
 """
 
 from __future__ import annotations
