@@ -2,9 +2,8 @@
 
 In: an object with `tokens` (a list of words) or `text`; a bare string counts as text. Out: the same object with `tokens`, `tags`,
 `offsets` (start and end character of each word in `text`), `sentences` (words in each sentence) and what was asked for: further fields
-(`xpos`, `feats`, `lemma`: lists), probabilities. Tags that
-spell spans also come as `entities`, each with its `label`, its `text`, where it stands in the record's text (`start`, `end`,
-characters) and among its tokens (`words`).
+(`xpos`, `feats`, `lemma`: lists), probabilities. Tags that spell spans also come as `entities`, each with its `label`, its `text`,
+where it stands in the record's text (`start`, `end`, characters) and among its tokens (`words`).
 """
 
 from __future__ import annotations

@@ -44,9 +44,18 @@ class Tagger(ABC):
             Failure: the model has no probabilities, and some were asked for.
         """
 
-    def annotate(self, tokens: Sequence[str], lengths: IntArray, ids: IntArray, fields: Sequence[str]) -> dict[str, Tagging]:
-        """Some of `fields` for N words whose tags are `ids`: columns of CoNLL-U that the model tells once the tags are known."""
-        raise NotImplementedError
+    def annotate(
+        self,
+        tokens: Sequence[str],  # noqa: ARG002
+        lengths: IntArray,  # noqa: ARG002
+        ids: IntArray,  # noqa: ARG002
+        fields: Sequence[str],  # noqa: ARG002
+    ) -> dict[str, Tagging]:
+        """Some of `fields` for N words whose tags are `ids`: columns of CoNLL-U that the model tells once the tags are known.
+
+        Nothing, of a tagger that has no fields.
+        """
+        return {}
 
     @abstractmethod
     def config(self) -> dict[str, Any]:

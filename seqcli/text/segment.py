@@ -122,6 +122,7 @@ class RuleSegmenter:
         if not total:
             return np.zeros(0, np.int64), np.zeros(len(rows), np.int64), np.zeros(0, np.bool_), np.zeros(0, np.int64)
         table = self._table
+        table.make_room()
         self.prepare(rows)
         ids = table.look_up(chain.from_iterable(rows), total)
         line_end = np.zeros(total, np.bool_)
@@ -166,19 +167,20 @@ class _Table:
         self.marks = array("b")  # JOINED and ENDS of every word of every chunk
         self.widths = array("q")  # characters of the chunk that each word stands for
 
-    def enter(self, read: Callable[[Sequence[str]], Sequence[Chunk]], chunks: Sequence[str]) -> None:
-        """Read the chunks that are not known yet, all at once."""
+    def make_room(self) -> None:
+        """Start afresh if much is held: before a block, for what is entered for it has to stay until it is looked up."""
         if self._held > _TABLE:
             self._clear()
+
+    def enter(self, read: Callable[[Sequence[str]], Sequence[Chunk]], chunks: Sequence[str]) -> None:
+        """Read the chunks that are not known yet, all at once."""
         new = [text for text in dict.fromkeys(chunks) if text not in self._numbers]
         for text, chunk in zip(new, read(new) if new else (), strict=True):
             self._held += len(text)
             self._numbers[text] = self._append(chunk)
 
     def look_up(self, chunks: Iterator[str], total: int) -> IntArray:
-        """The numbers of `total` chunks, valid until the next call."""
-        if self._held > _TABLE:
-            self._clear()
+        """The numbers of `total` chunks, valid until the table is emptied."""
         return np.fromiter(map(self._numbers.__getitem__, chunks), np.int64, total)
 
     def _add(self, text: str) -> int:

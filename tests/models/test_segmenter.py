@@ -55,6 +55,18 @@ def test_words_and_sentences_are_those_of_the_treebank(french: LearnedSegmenter)
     assert [found.tokens[i] for i in np.flatnonzero(found.joined)] == ["le", "le"]
 
 
+def test_a_full_table_changes_nothing(french: LearnedSegmenter, monkeypatch):
+    """What is emptied between two blocks is read again as it was learned, not by the rules."""
+    lines = [f"{text} {text}" for text in TEXTS]
+    wanted = french.segment(lines)
+    monkeypatch.setattr("seqcli.text.segment._TABLE", 5)
+    monkeypatch.setattr("seqcli.text.segment._BLOCK", 30)
+    for _ in range(2):
+        found = french.segment(lines)
+        assert found.tokens == wanted.tokens
+        np.testing.assert_array_equal(found.lengths, wanted.lengths)
+
+
 def test_the_words_of_a_contraction_share_its_span(french: LearnedSegmenter):
     line = "Il dort au port du roi."
     found = french.segment([line])
