@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -105,7 +106,12 @@ def named(objects: bytes, language: str) -> bytes:
 
     >>> named(b'{"tags": ["X"]}\n', "fr")
     b'{"tags": ["X"], "language": "fr"}\n'
+    >>> named(b'{"language": "?", "tags": ["X"]}\n', "fr")
+    b'{"language": "fr", "tags": ["X"]}\n'
     """
+    if b'"language": ' in objects:  # some may have one already
+        values = [{**json.loads(line), "language": language} for line in objects.split(b"\n")[:-1]]
+        return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values).encode("utf-8", "backslashreplace")
     return objects.replace(b"}\n", f', "language": "{language}"}}\n'.encode())
 
 
