@@ -95,21 +95,41 @@ def reduced(keys: IntArray, weights: AnyArray) -> AnyArray:
 
 def merged(runs: list[Path], most: int, run: int) -> Iterator[AnyArray]:
     """The sums over all runs, in ranges of keys that begin at 0 and end before `most`."""
-    maps = [np.memmap(path, RECORD, mode="r") for path in runs]
-    ranges = -(-sum(map(len, maps)) // run)
-    samples = np.sort(np.concatenate([each["key"][:: max(1, len(each) // 256)] for each in maps])) if maps else np.empty(0, np.int64)
+    ranges = -(-records(runs) // run)
+    samples = np.sort(np.concatenate([spread_out(path) for path in runs])) if runs else np.empty(0, np.int64)
     cuts = samples[np.arange(1, ranges) * len(samples) // max(1, ranges)].tolist()
     for low, high in zip([0, *cuts], [*cuts, most], strict=True):
-        here = [each[slice(*np.searchsorted(each["key"], [low, high]).tolist())] for each in maps]
+        here = [between(path, low, high) for path in runs]
         if sum(map(len, here)):
             yield reduced(np.concatenate([each["key"] for each in here]), np.concatenate([each["count"] for each in here]))
+
+
+def mapped(path: Path) -> AnyArray:
+    """A run as it lies on the disk; what is read of it is in memory until it is let go."""
+    return np.memmap(path, RECORD, mode="r")
+
+
+def records(runs: list[Path]) -> int:
+    """How many records there are in all runs."""
+    return sum(path.stat().st_size for path in runs) // RECORD.itemsize
+
+
+def spread_out(path: Path) -> IntArray:
+    """Some keys of a run, at even distances."""
+    keys = mapped(path)["key"]
+    return np.array(keys[:: max(1, len(keys) // 256)])
+
+
+def between(path: Path, low: int, high: int) -> AnyArray:
+    """The records of a run whose keys are from `low` to below `high`."""
+    run = mapped(path)
+    return np.array(run[slice(*np.searchsorted(run["key"], [low, high]).tolist())])
 
 
 def shuffled(runs: list[Path], words: int, folder: Path, seed: int, run: int) -> Counts:
     """The merged pairs, each in a file drawn at random, and shuffled there."""
     generator = np.random.default_rng([seed, 0])
-    total = sum(path.stat().st_size for path in runs) // RECORD.itemsize
-    paths = [folder / f"pairs{number}" for number in range(max(1, -(-total // run)))]
+    paths = [folder / f"pairs{number}" for number in range(max(1, -(-records(runs) // run)))]
     for path in paths:
         path.write_bytes(b"")
     size = 0
