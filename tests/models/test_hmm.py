@@ -18,7 +18,7 @@ from seqcli.data.examples import Batch
 from seqcli.data.folder import Folder
 from seqcli.errors import Failure
 from seqcli.models import hmm
-from seqcli.models.hmm import Recipe
+from seqcli.models.hmm import Recipe, supervised
 from seqcli.models.hmm.baum_welch import HMM, Categorical, random_hmm
 from seqcli.models.hmm.subtags import Limits, bigrams, find, fit, merge, tally
 from seqcli.models.hmm.unknown_words import Guesser, Spelling, shape
@@ -74,7 +74,7 @@ def test_counts_are_those_made_by_hand(order):
 @pytest.mark.parametrize("subtags", [1, 14])
 def test_probabilities_sum_to_one(order, subtags):
     tagger = trained(order=order, subtags=subtags)
-    np.testing.assert_allclose(hmm.interpolate(tagger.ngrams.astype(float)).sum(axis=-1), 1)
+    np.testing.assert_allclose(supervised.interpolate(tagger.ngrams.astype(float)).sum(axis=-1), 1)
     np.testing.assert_allclose(tagger.lexicon(["the", "The", "qwerty", "42", "?!", "Mary"])[0].sum(axis=1), 1)
     known = np.exp(tagger.emission(tagger.lexicon.words)).sum(axis=0)
     assert (known < 1).all()
@@ -92,7 +92,7 @@ def test_probabilities_sum_to_one(order, subtags):
 def test_second_order_equals_multiplying_the_probabilities_of_all_paths(subtags, text):
     tagger = trained(subtags=subtags)
     words = text.split()
-    transition, emission = hmm.interpolate(tagger.ngrams.astype(float)), np.exp(tagger.emission(words))
+    transition, emission = supervised.interpolate(tagger.ngrams.astype(float)), np.exp(tagger.emission(words))
     edge, states = len(tagger.subtags.tag), tagger.subtags.states(words)
     joint = {}
     for tags in product(range(len(tagger.labels)), repeat=len(words)):
@@ -204,7 +204,7 @@ def test_interpolation_by_hand():
     votes[0] += 2 + 1 + 1
     share = votes[1] / sum(votes)
     expected = share * counts / counts.sum(axis=1, keepdims=True) + (1 - share) * uni
-    np.testing.assert_allclose(hmm.interpolate(counts), expected)
+    np.testing.assert_allclose(supervised.interpolate(counts), expected)
 
 
 def test_spellings():
