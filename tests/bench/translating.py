@@ -4,6 +4,7 @@ Sources have 20 tokens and translations 30, which an end that cannot come forces
 
     python -m tests.bench translating [PART]...        small, base: whole commands; latency-small, latency-base; echo
     LINES=2000 TURNS=3 python -m tests.bench translating small
+    TURNS=1 WITHOUT=torch,float32 python -m tests.bench translating base      what takes longest, left out
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.bench.harness import SEQ, WORK, commands, functions, run_once, table
 
 BEAM, AT_ONCE, SOURCE, TARGET = 5, 32, 20, 30
 LINES, TURNS = int(os.environ.get("LINES", "2000")), int(os.environ.get("TURNS", "3"))
+WITHOUT = [name for name in os.environ.get("WITHOUT", "").split(",") if name]  # of the whole commands, by a part of their names
 THREADS, FEW, ONES = 2, 64, 8
 SHAPES = {
     "small": (8_000, {"size": 256, "heads": 4, "layers": 3, "inner": 1024}),
@@ -85,13 +87,14 @@ def candidates(shape: str, text: Path) -> dict[str, list[str]]:
     """The commands that translate a file."""
     ours, theirs, served = models(shape)
     whole = [SEQ, "translate", "-m", str(ours), *OPTIONS, str(text)]
-    return {
+    found = {
         "seq, int8": [SEQ, "translate", "-m", f"{ours}-int8", "--int8", *OPTIONS, str(text)],
         "seq, float32": whole,
         "seq, torch": [*whole, "--engine", "torch"],
         "ctranslate2 called directly, int8": [sys.executable, "-c", CTRANSLATE2, str(served), str(text)],
         "transformers": [sys.executable, "-c", TRANSFORMERS, str(theirs), str(text)],
     }
+    return {name: command for name, command in found.items() if not any(part in name for part in WITHOUT)}
 
 
 def output(command: list[str]) -> list[str]:
