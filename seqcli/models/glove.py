@@ -19,7 +19,8 @@ class Recipe(Text):
     """Hyper-parameters of `seq train glove`."""
 
     dimensions: int = 100
-    window: int = 60  # words to each side; one at distance d counts 1 / d
+    window: int = 60  # words to each side …
+    decay: float = 1.0  # … of which one at distance d counts d^-decay; less, and those further off say more
     sample: float = 1e-4  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
     solver: str = "least-squares"  # exact, the two sides in turn; or adagrad, as in the paper: 15 epochs and more
     ridge: float = 1.0  # of least squares
@@ -46,7 +47,7 @@ def train(
         UsageFailure: a setting that makes no sense.
         Failure: the text cannot be read, or its vocabulary is empty.
     """
-    from seqcli.models.vectors.cooccurrence import count
+    from seqcli.models.vectors.cooccurrence import Near, count
     from seqcli.models.vectors.glove import Fit, Glove
     from seqcli.models.vectors.least_squares import LeastSquares
 
@@ -55,12 +56,14 @@ def train(
     for name in ("dimensions", "window", "epochs", "batch", "threads", "x_max", "ridge"):
         if getattr(recipe, name) <= 0:
             raise UsageFailure(f"{name}={getattr(recipe, name)}: expected a number above 0")
+    if recipe.decay < 0:
+        raise UsageFailure(f"decay={recipe.decay}: expected a number from 0")
     with learn.opened(keep, recipe) as store:
         corpus = store.corpus(files, recipe, resume)
         size = len(corpus.vocabulary)
         report(f"{corpus.words:,} words, {size:,} types seen {recipe.min_count} times or more")
         kept = corpus.vocabulary.kept(recipe.sample) if recipe.sample > 0 else None
-        counts = count(corpus.path, size, recipe.window, store.path, recipe.seed, kept=kept)
+        counts = count(corpus.path, size, Near(recipe.window, recipe.decay), store.path, recipe.seed, kept=kept)
         report(f"{counts.size:,} pairs of words that stand near each other")
         names = ("dimensions", "epochs", "rate", "x_max", "power", "batch", "seed")
         fit = Fit(**{name: getattr(recipe, name) for name in names})

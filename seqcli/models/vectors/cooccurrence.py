@@ -1,6 +1,6 @@
 """How often words stand near each other, counted out of core: sorted runs on disk, merged range by range of their keys.
 
-Words at distance d ≤ window in a line count 1 / d. A pair is kept once, with the smaller number first: the counts are symmetric.
+Words at distance d ≤ window in a line count d^-decay. A pair is kept once, with the smaller number first: the counts are symmetric.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ RECORD = np.dtype([("key", "<i8"), ("count", "<f8")])
 
 
 @dataclass(frozen=True)
+class Near:
+    """What is near: words at a distance d ≤ window, which count d^-decay."""
+
+    window: int
+    decay: float = 1.0
+
+
+@dataclass(frozen=True)
 class Counts:
     """M pairs, shuffled, in files of about the same size."""
 
@@ -31,7 +39,7 @@ class Counts:
         return np.fromfile(self.paths[number], self.entry)
 
 
-def count(ids: Path, words: int, window: int, folder: Path, seed: int, run: int = RUN, kept: DoubleArray | None = None) -> Counts:
+def count(ids: Path, words: int, near: Near, folder: Path, seed: int, run: int = RUN, kept: DoubleArray | None = None) -> Counts:
     """Count the pairs of a file of word numbers; each occurrence is kept with the probability of its word in `kept` (V,)."""
     runs: list[Path] = []
     keys: list[IntArray] = []
@@ -45,8 +53,8 @@ def count(ids: Path, words: int, window: int, folder: Path, seed: int, run: int 
         weights.clear()
 
     pending = 0
-    for part in parts(ids, window, max(1, run // window), kept, seed):
-        for key, weight in pairs(part, words, window):
+    for part in parts(ids, near.window, max(1, run // near.window), kept, seed):
+        for key, weight in pairs(part, words, near):
             keys.append(key)
             weights.append(weight)
             pending += len(key)
@@ -71,15 +79,15 @@ def parts(ids: Path, window: int, size: int, kept: DoubleArray | None = None, se
         before = np.append(before, part)[-window:]
 
 
-def pairs(part: AnyArray, words: int, window: int) -> Iterator[tuple[IntArray, AnyArray]]:
+def pairs(part: AnyArray, words: int, near: Near) -> Iterator[tuple[IntArray, AnyArray]]:
     """The keys of pairs at each distance, and their weights."""
     ids, new = part.astype(np.int64)
     line = np.cumsum(ids < 0)
-    for distance in range(1, window + 1):
+    for distance in range(1, near.window + 1):
         left, right = ids[:-distance], ids[distance:]
         here = (line[:-distance] == line[distance:]) & (left >= 0) & (right >= 0) & (new[distance:] > 0)
         left, right = left[here], right[here]
-        yield np.minimum(left, right) * words + np.maximum(left, right), np.full(len(left), 1 / distance)
+        yield np.minimum(left, right) * words + np.maximum(left, right), np.full(len(left), distance**-near.decay)
 
 
 def reduced(keys: IntArray, weights: AnyArray) -> AnyArray:

@@ -187,6 +187,7 @@ def test_onehot(text):
         (skipgram, {"threads": 0}, "threads=0"),
         (fasttext, {"min_n": 4, "max_n": 3}, "n-grams of 4 to 3"),
         (glove, {"x_max": 0.0}, "x_max=0"),
+        (glove, {"decay": -0.5}, "decay=-0.5"),
         (glove, {"solver": "adagard"}, "did you mean 'adagrad'"),
     ],
 )
