@@ -12,12 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqcli.data.examples import AnyArray, IntArray
+from seqcli.data.examples import AnyArray, FloatArray, IntArray
 from seqcli.models.vectors.cooccurrence import RUN, Counts
 from seqcli.models.vectors.glove import Fit
 from seqcli.models.vectors.loop import Progress
@@ -66,27 +67,22 @@ class LeastSquares:
         """Words and contexts, (V, D + 1) each."""
         return self.table[: self.words], self.table[self.words :]
 
-    def ridge(self, side: int) -> Tensor:
+    def ridge(self, side: int) -> FloatArray:
         """The matrix (D + 1, D + 1) whose form is what the vectors of a side, as they stand, cost beside their errors."""
-        import torch
-
-        vectors = self.sides[side][:, :-1].double()
-        moments, size = vectors.T @ vectors, self.fit.dimensions
-        drawn = torch.linalg.inv(moments + TINY * moments.trace() / size * torch.eye(size))
-        cost = torch.zeros(size + 1, size + 1, dtype=torch.float64)
-        cost[:-1, :-1] = self.strength * ((1 - DRAWN) * torch.eye(size) + DRAWN * drawn * (size / drawn.trace()))
+        vectors, size = self.sides[side][:, :-1].double().numpy(), self.fit.dimensions
+        moments = vectors.T @ vectors
+        drawn = np.linalg.inv(moments + TINY * moments.trace() / size * np.eye(size))
+        cost = np.zeros((size + 1, size + 1), np.float32)
+        cost[:-1, :-1] = self.strength * ((1 - DRAWN) * np.eye(size) + DRAWN * drawn * (size / drawn.trace()))
         cost[-1, -1] = BIAS
-        return cost.float()
+        return cost
 
     def run(
         self, counts: Counts, raw: int, report: Callable[[Progress], None], save: Callable[[int], None], first: int, threads: int
     ) -> None:
         """All epochs, both sides in each, a file of words' pairs at a time; `first` is the file to go on with."""
-        import torch
-
-        paths, before, began = grouped(counts, self.words), torch.get_num_threads(), time.perf_counter()
+        paths, began = grouped(counts, self.words), time.perf_counter()
         total = 2 * self.fit.epochs * len(paths)
-        torch.set_num_threads(1)  # of each regression: these go side by side
         try:
             with ThreadPoolExecutor(threads) as pool:
                 for turn in range(first, total):
@@ -96,52 +92,46 @@ class LeastSquares:
                     report(Progress((turn + 1) / total, words, time.perf_counter() - began, loss))
                     save(turn + 1)
         finally:
-            torch.set_num_threads(before)
             for path in paths:
                 path.unlink()
 
     def solve(self, entries: AnyArray, side: int, pool: ThreadPoolExecutor) -> float:
-        """The words (side 0) or contexts (1) of a file of entries, sorted by word; the mean error before."""
-        import torch
-
-        solved, given = self.sides[:: 1 - 2 * side]
-        ridge = self.ridge(side)
-        known = given.clone()
-        known[:, -1] = 1  # what a vector, and its bias, is multiplied by
-        rows, starts = np.unique(entries["a"], return_index=True)
-        others = torch.from_numpy(entries["b"].astype(np.int64))
-        count = torch.from_numpy(entries["count"].copy())
-        weights = (count / self.fit.x_max).clamp(max=1).pow(self.fit.power)
-        wanted = count.log() - given[:, -1].index_select(0, others)
-        sizes = np.diff(starts, append=len(entries)).tolist()
-        terms = list(zip(*(torch.split(each, sizes) for each in (others, weights, wanted)), strict=True))
+        """The words (side 0) or contexts (1) of a file of entries, sorted by word; half of what a pair still costs in the mean."""
+        solved, given = (each.numpy() for each in self.sides[:: 1 - 2 * side])
+        regressions = Regressions(given, entries, self.ridge(side), self.fit)
+        rows = regressions.rows
 
         def some(first: int) -> float:
-            here = torch.from_numpy(rows[first : first + ROWS].astype(np.int64))
-            with torch.inference_mode():
-                found, loss = self.regressions(known, ridge, terms[first : first + ROWS], solved[here])
-                solved[here] = found
-            return loss
+            solved[rows[first : first + ROWS]], cost = regressions.solved(first, min(first + ROWS, len(rows)))
+            return cost
 
-        return sum(pool.map(some, range(0, len(rows), ROWS))) / max(1, len(entries))
+        return sum(pool.map(some, range(0, len(rows), ROWS))) / max(1, 2 * len(entries))
 
-    def regressions(
-        self, known: Tensor, ridge: Tensor, terms: list[tuple[Tensor, Tensor, Tensor]], before: Tensor
-    ) -> tuple[Tensor, float]:
-        """The vectors and biases (N, D + 1) of N words, each from its terms, and the error of those `before`.
 
-        A word's terms: which contexts it has (n,), their weights (n,) and what the products are to be (n,).
-        """
-        import torch
+class Regressions:
+    """One for each word of a file of entries: its terms have what they are multiplied by, a weight, and what the product is to be."""
 
-        left, right, loss = ridge.repeat(len(terms), 1, 1), torch.empty_like(before), 0.0
-        for row, (others, weights, wanted) in enumerate(terms):
-            x = known.index_select(0, others)  # (n, D + 1)
-            loss += float(((wanted - x @ before[row]).square_() * weights).sum()) / 2
-            weighted = (x * weights[:, None]).T
-            left[row].addmm_(weighted, x)
-            torch.mv(weighted, wanted, out=right[row])
-        return torch.cholesky_solve(right[:, :, None], torch.linalg.cholesky(left))[:, :, 0], loss
+    def __init__(self, given: AnyArray, entries: AnyArray, ridge: FloatArray, fit: Fit) -> None:
+        self.ridge, self.others = ridge, entries["b"].astype(np.intp)
+        self.known = given.copy()  # (V, D + 1)
+        self.known[:, -1] = 1  # what a bias is multiplied by
+        self.rows, starts = np.unique(entries["a"], return_index=True)
+        self.bounds = np.append(starts, len(entries)).tolist()
+        self.roots = np.minimum(entries["count"] / np.float32(fit.x_max), 1) ** np.float32(fit.power / 2)  # of the weights
+        self.wanted = (np.log(entries["count"]) - given[self.others, -1]) * self.roots
+
+    def solved(self, first: int, last: int) -> tuple[AnyArray, float]:
+        """The vectors and biases (N, D + 1) of some words, and what they cost together, ridge included."""
+        left = np.tile(self.ridge, (last - first, 1, 1))
+        right = np.empty(left.shape[:2], np.float32)
+        for row, (start, end) in enumerate(pairwise(self.bounds[first : last + 1])):
+            x = self.known[self.others[start:end]]
+            x *= self.roots[start:end, None]
+            left[row] += x.T @ x  # as numpy knows a product with itself, half the work
+            right[row] = self.wanted[start:end] @ x
+        found = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+        wanted = self.wanted[self.bounds[first] : self.bounds[last]]
+        return found, float(wanted @ wanted - (found * right).sum())
 
 
 def grouped(counts: Counts, words: int, most: int = RUN) -> list[Path]:

@@ -54,7 +54,7 @@ def test_all_pairs_of_a_word_stand_in_one_file(counts, most):
 
 def test_a_word_is_the_answer_of_its_regression(counts):
     model = LeastSquares(V, FIT, ridge=0.5)
-    given, ridge = model.table[V:].double().numpy().copy(), model.ridge(0).double().numpy()
+    given, ridge = model.table[V:].double().numpy().copy(), model.ridge(0).astype(np.float64)
     assert np.trace(ridge[:-1, :-1]) == pytest.approx(0.5 * 4)
     assert ridge[-1, -1] == pytest.approx(BIAS)
     entries = np.fromfile(grouped(counts, V)[0], Counts.entry)
@@ -75,7 +75,7 @@ def test_each_side_brings_its_objective_down(counts):
     with ThreadPoolExecutor(1) as pool:
         for turn in range(6):
             side = turn % 2
-            ridge = model.ridge(side).double().numpy()
+            ridge = model.ridge(side).astype(np.float64)
             before = objective(model, counts, side, ridge)
             model.solve(entries, side, pool)
             assert objective(model, counts, side, ridge) < before
