@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from seqcli.data.examples import AnyArray, FloatArray, IntArray
 from seqcli.models.vectors.cooccurrence import RUN, Counts
@@ -84,7 +85,7 @@ class LeastSquares:
         paths, began = grouped(counts, self.words), time.perf_counter()
         total = 2 * self.fit.epochs * len(paths)
         try:
-            with ThreadPoolExecutor(threads) as pool:
+            with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:  # each thread has its own words to solve
                 for turn in range(first, total):
                     side, number = divmod(turn, len(paths))
                     loss = self.solve(np.fromfile(paths[number], Counts.entry), side % 2, pool)
