@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 PICKLED = "pytorch_model.bin"  # weights in older folders of others: read as numbers alone
-OTHERS = {"marian": "translation"}  # kinds of Hugging Face folders that are read here → what they are for
+OTHERS = {"marian": "translation", "bert": "encoding"}  # kinds of Hugging Face folders that are read here → what they are for
 MANY = 6  # tensors that an error names
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 

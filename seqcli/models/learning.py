@@ -60,6 +60,8 @@ class Training:
     average: int = 5  # … so many evaluations
     ema: float = 0.0  # decay of the moving average of the weights, which is then what is evaluated and kept; 0: none
     freeze: tuple[str, ...] = ()  # patterns of the names of weights that stay as they are: encoder.*
+    slow: tuple[str, ...] = ()  # patterns of the names of weights whose rate is lower, as they have learned before …
+    slow_rate: float = 0.1  # … so many times the others'
 
     precision: str = "auto"  # of matrix products; auto is bf16 on a GPU that has it, else float32; CPUs that have it gain, too
     compile: bool = False  # the model with torch.compile

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TAGGERS = ("rules", "hmm", "crf")
 TOKENIZERS = ("bpe", "byte-bpe", "unigram", "wordpiece", "char", "word")
-NEURAL = ("average", "rnn", "gru", "lstm", "bilstm-crf", "gpt")  # their heads say what they are
+NEURAL = ("average", "rnn", "gru", "lstm", "bilstm-crf", "bert", "gpt")  # their heads say what they are
 RECOGNISER = "languages"  # what tells languages apart: the model, its task and its shipped name
 TRANSLATORS = ("seq2seq", "transformer")
 VECTORS = ("skipgram", "cbow", "fasttext", "glove", "onehot")
@@ -25,6 +25,7 @@ MODELS = (*TAGGERS, "ngram", *NEURAL, *TRANSLATORS, "clusters", RECOGNISER, *TOK
 OTHERS = ("marian",)  # of other programs: they are read, not trained
 TAGGING, CLASSIFICATION, LANGUAGE = "tagging", "classification", "language modelling"  # tasks, as config.json has them
 TRANSLATION = "translation"
+ENCODING = folder.OTHERS["bert"]  # of encoders that are to be taught
 WRITING = (LANGUAGE, TRANSLATION)
 VERBS = {  # what else a model is for
     TAGGING: "seq tag",
@@ -34,6 +35,7 @@ VERBS = {  # what else a model is for
     "tokenization": "seq tokenize",
     RECOGNISER: "seq tag -m auto",
     TRANSLATION: "seq translate",
+    ENCODING: "seq train bert --set pretrained=FOLDER",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seqcli.training.task import Task
 
 TAGGED = {".conllu", ".conll"}
+Model = TypeVar("Model", bound="Neural")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def learn(run: Run, hyper: Any, place: Place) -> Learned:
     hyper.check()
     if hyper.head == "translation":
         return learn_translation(run, hyper, place)
-    if hyper.head != "language" and not hasattr(hyper, "cell"):
+    if hyper.head != "language" and run.model == "gpt":
         raise UsageFailure(f"{run.model} is a language model", hint="seq train lstm learns tags and classes, too")
     import torch
 
@@ -138,15 +139,13 @@ def learn_tags(run: Run, hyper: Any, place: Place) -> Learned:
 
     parts = cut({name: tagging.read_tagged(files, run.column) for name, files in files_of(run).items()}, held_out(run.dev), hyper.seed)
     train = parts["train"]
-    features, hyper, vectors = inputs(train.tokens, hyper)
-    model = NeuralTagger(features, labels_of(parts, place), hyper)
-    begin(model, vectors, place)
-    place.learn(
-        Tags(model, train, parts.get("dev")), hyper, {"model": run.model, "words": len(train.tokens), "labels": list(model.labels)}
-    )
+    model = begin(NeuralTagger, train.tokens, labels_of(parts, place), hyper, place)
+    about = {"model": run.model, "words": len(train.tokens), "labels": list(model.labels)}
+    place.learn(Tags(model, train, parts.get("dev")), model.recipe, about)
     measured = {name: tagging.evaluate(model, part, set(train.tokens)) for name, part in parts.items() if name != "train"}
     size = {"sentences": len(train.lengths), "words": len(train.tokens)}
-    return Learned("tagging", hyper, named(measured), size, model.config(), model.tensors(), place.journal())
+    files = {**model.files(), **place.journal()}
+    return Learned("tagging", model.recipe, named(measured), size, model.config(), model.tensors(), files)
 
 
 def learn_classes(run: Run, hyper: Any, place: Place) -> Learned:
@@ -157,15 +156,13 @@ def learn_classes(run: Run, hyper: Any, place: Place) -> Learned:
 
     parts = cut({name: classification.read(files, hyper.units) for name, files in files_of(run).items()}, held_out(run.dev), hyper.seed)
     train = parts["train"]
-    features, hyper, vectors = inputs(train.tokens, hyper)
-    model = Classifier(features, labels_of(parts, place), hyper)
-    begin(model, vectors, place)
-    place.learn(
-        Classes(model, train, parts.get("dev")), hyper, {"model": run.model, "words": len(train.tokens), "labels": list(model.labels)}
-    )
+    model = begin(Classifier, train.tokens, labels_of(parts, place), hyper, place)
+    about = {"model": run.model, "words": len(train.tokens), "labels": list(model.labels)}
+    place.learn(Classes(model, train, parts.get("dev")), model.recipe, about)
     measured = {name: classification.evaluate(model, part) for name, part in parts.items() if name != "train"}
     size = {"texts": len(train.lengths), "words": len(train.tokens)}
-    return Learned("classification", hyper, named(measured), size, model.config(), model.tensors(), place.journal())
+    files = {**model.files(), **place.journal()}
+    return Learned("classification", model.recipe, named(measured), size, model.config(), model.tensors(), files)
 
 
 def learn_translation(run: Run, hyper: Any, place: Place) -> Learned:
@@ -216,14 +213,40 @@ def labels_of(parts: Mapping[str, Batch], place: Place) -> Sequence[str]:
     return labels
 
 
-def begin(model: Neural, vectors: Any, place: Place) -> None:
-    """Say how large a model is, and put ready vectors into it."""
-    from seqcli.models.neural.words import begin_with
+def begin(kind: type[Model], tokens: Sequence[str], labels: Sequence[str], hyper: Any, place: Place) -> Model:
+    """A model that has not learned, but for what the recipe has it begin with: an encoder, or vectors of words."""
+    if hasattr(hyper, "pretrained"):
+        model = on_encoder(kind, labels, hyper)
+        place.report(f"{len(labels)} labels, {count(model.network):,} weights, the encoder's from {Path(hyper.pretrained).name}")
+        return model
+    from seqcli.models.neural.words import WordInputs, begin_with
 
-    place.report(f"{len(model.labels)} labels, {count(model.network):,} weights")
+    features, hyper, vectors = inputs(tokens, hyper)
+    model = kind.of_words(features, labels, hyper)
+    place.report(f"{len(labels)} labels, {count(model.network):,} weights")
     if vectors is not None:
-        known = begin_with(model.network.inputs, model.features, vectors)
+        assert isinstance(model.network.inputs, WordInputs)
+        known = begin_with(model.network.inputs, features, vectors)
         place.report(f"{known:,} words have ready vectors")
+    return model
+
+
+def on_encoder(kind: type[Model], labels: Sequence[str], hyper: Any) -> Model:
+    """A model on the encoder of a folder, theirs or one of ours.
+
+    Raises:
+        Failure: there is no such folder, or no encoder of BERT's kind in it.
+    """
+    from seqcli.data import folder
+    from seqcli.models.bert import checkpoint
+    from seqcli.models.neural.pieces import Pieces
+    from seqcli.models.neural.weights import load_weights
+
+    found = folder.read(folder.find(hyper.pretrained))
+    shape, weights = checkpoint.begun(found)
+    model = kind.of_pieces(Pieces.load(found, shape.places), shape, labels, hyper)
+    load_weights(model.network.get_submodule("encoder"), weights)
+    return model
 
 
 def named(measured: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

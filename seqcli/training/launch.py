@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 CHECKPOINT = "checkpoint.safetensors"  # of a training that can go on
+PATHS = ("clusters", "vectors", "units", "pretrained")  # settings that may name a place: its last part is what stays
 
 
 def train(run: Run, hyper: Any, output: Path, force: bool, report: Report, resume: bool = False) -> None:
@@ -229,7 +230,7 @@ def describe(run: Run, task: str, hyper: Any, scores: dict[str, float], size: di
         "language": run.language,
         "licence": run.licence or "that of its training data",
         "trained_on": {"files": [Path(name).name for name in run.files], **size},
-        "recipe": {key: Path(value).name if key in ("clusters", "vectors", "units") else value for key, value in asdict(hyper).items()},
+        "recipe": {key: Path(value).name if key in PATHS else value for key, value in asdict(hyper).items()},
         "scores": scores,
     }
 

@@ -192,7 +192,7 @@ class Trainer:
         if self.where == "cpu" or at.step % LOOK == 0:
             self.look()
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.ema:

@@ -20,13 +20,17 @@ from seqcli.models.learning import Training
 
 
 def optimiser(model: nn.Module, settings: Training) -> Optimizer:
-    """The optimiser of a model's weights that are not frozen, with and without weight decay in two groups."""
-    decayed, others = groups(model, settings.decay_embeddings)
-    parts: list[dict[str, Any]] = [
-        {"params": list(decayed.values()), "weight_decay": settings.weight_decay},
-        {"params": list(others.values()), "weight_decay": 0.0},
-    ]
-    parts = [part for part in parts if part["params"]]
+    """The optimiser of a model's weights that are not frozen: in groups with and without weight decay, of the full rate and a share.
+
+    Raises:
+        UsageFailure: a pattern of `slow` fits no weight.
+    """
+    slow = named_by(model, settings.slow, "slow")
+    parts: list[dict[str, Any]] = []
+    for weights, decay in zip(groups(model, settings.decay_embeddings), (settings.weight_decay, 0.0), strict=True):
+        for share, here in ((1.0, weights.keys() - slow.keys()), (settings.slow_rate, weights.keys() & slow.keys())):
+            chosen = [weight for name, weight in weights.items() if name in here]
+            parts += [{"params": chosen, "weight_decay": decay, "share": share, "lr": settings.rate * share}] if chosen else []
     fused = all(weight.device.type in ("cpu", "cuda") for part in parts for weight in part["params"])
     if settings.optimizer == "adafactor":
         return torch.optim.Adafactor(parts, lr=settings.rate)
@@ -56,6 +60,20 @@ def trainable(model: nn.Module) -> dict[str, Tensor]:
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
+def named_by(model: nn.Module, patterns: Sequence[str], setting: str) -> dict[str, Tensor]:
+    """The weights whose name fits one of the patterns of a setting.
+
+    Raises:
+        UsageFailure: a pattern fits none.
+    """
+    weights = dict(model.named_parameters())
+    parts = dict.fromkeys(f"{name.partition('.')[0]}.*" for name in weights)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in weights):
+            raise UsageFailure(f"{setting}={pattern}: no weight has such a name", hint=nearest(pattern, parts))
+    return {name: weight for name, weight in weights.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
+
+
 @contextmanager
 def frozen(model: nn.Module, patterns: Sequence[str]) -> Iterator[None]:
     """While this lasts, weights whose name fits one of the patterns do not learn.
@@ -63,11 +81,7 @@ def frozen(model: nn.Module, patterns: Sequence[str]) -> Iterator[None]:
     Raises:
         UsageFailure: a pattern fits no weight, or they leave nothing to learn.
     """
-    weights = dict(model.named_parameters())
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in weights):
-            raise UsageFailure(f"freeze={pattern}: no weight has such a name", hint=nearest(pattern, weights))
-    stopped = [w for name, w in weights.items() if w.requires_grad and any(fnmatchcase(name, pattern) for pattern in patterns)]
+    stopped = [weight for weight in named_by(model, patterns, "freeze").values() if weight.requires_grad]
     for weight in stopped:
         weight.requires_grad_(False)
     try:

@@ -46,9 +46,9 @@ def show(name: Annotated[str, typer.Argument(help="A shipped model or a model fo
     path = folder.find(name)
     found = folder.Folder(path, folder.read_config(path), {})
     if "others" in found.parameters:
-        from seqcli.models.marian import card
+        from seqcli.models import registry
 
-        text = card(found)
+        text = registry.imported(found.config["model"]).card(found)
     else:
         text = found.text(folder.CARD)
     sys.stdout.write(text.rstrip("\n") + "\n")
@@ -101,12 +101,15 @@ def import_model(
 
 def import_folder(path: Path, output: Path, given: dict[str, Any], force: bool) -> None:
     """A folder of others as one of ours."""
-    from seqcli.errors import UsageFailure
+    from seqcli.data.folder import read_config
+    from seqcli.errors import Failure, UsageFailure
     from seqcli.models import marian
 
     for option, value in given.items():
         if value:
             raise UsageFailure(f"{option} is not for folders: {path} is one", hint="seq models export --to int8 makes a model smaller")
+    if (kind := read_config(path)["model"]) == "bert":
+        raise Failure(f"{path} is a folder of {kind}, which is read as it is", hint=f"seq train bert --set pretrained={path}")
     marian.import_folder(path, output, force)
 
 

@@ -46,7 +46,9 @@ def test_bad_rows(name, text, said, tmp_path):
 
 @pytest.fixture
 def classifier():
-    return Classifier(Features.learn(["a", "fine", "film", "dull"], average.Recipe()), ["neg", "pos"], average.Recipe(embedding=4))
+    return Classifier.of_words(
+        Features.learn(["a", "fine", "film", "dull"], average.Recipe()), ["neg", "pos"], average.Recipe(embedding=4, head="class")
+    )
 
 
 def test_records_keep_their_lines(classifier):
@@ -74,7 +76,7 @@ def test_json_passes_through(classifier):
 def test_a_text_alone_is_a_text_among_others(pool, both):
     recipe = lstm.Recipe(embedding=4, size=5, characters=3, filters=2, bidirectional=both, pool=pool, head="class")
     words = ["the", "cat", "sat", "on", "a", "very", "long", "and", "winding", "mat"]
-    made = Classifier(Features.learn(words, recipe), ["a", "b", "c"], recipe)
+    made = Classifier.of_words(Features.learn(words, recipe), ["a", "b", "c"], recipe)
     lengths = np.array([3, 1, 6])
     together = made.log_probs(words, lengths)
     starts = np.cumsum(lengths) - lengths

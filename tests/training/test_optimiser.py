@@ -95,3 +95,12 @@ def test_an_optimiser_forgets_nothing_on_the_way_through_tensors(name):
         return list(model.parameters())
 
     assert all(torch.equal(one, other) for one, other in zip(after(6, False), after(6, True), strict=True))
+
+
+def test_what_has_learned_before_learns_more_slowly():
+    found = optimiser.optimiser(Net(), Training(rate=0.5, slow=("lstm.*",), slow_rate=0.1))
+    slow = {id(weight) for group in found.param_groups if group["share"] == 0.1 for weight in group["params"]}
+    assert slow == {id(weight) for group in found.param_groups if group["lr"] == 0.05 for weight in group["params"]}
+    assert len(slow) == 4  # of 9
+    with pytest.raises(UsageFailure, match="slow=lstn"):
+        optimiser.optimiser(Net(), Training(slow=("lstn.*",)))

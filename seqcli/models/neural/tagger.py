@@ -1,9 +1,13 @@
-"""Taggers and classifiers: the vectors of words, a recurrent encoder (or none), and a head."""
+"""Taggers and classifiers: an encoder of words in their sentences, and a head.
+
+The encoder is recurrent over the vectors of words (or is not there: a bag of words), or BERT's, see `seqcli.models.neural.bert`.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -13,6 +17,8 @@ from seqcli.data import folder
 from seqcli.data.examples import AnyArray, FloatArray, IntArray
 from seqcli.heads.classes import Classes
 from seqcli.heads.tags import CRFTags, SoftmaxTags
+from seqcli.models.neural.pieces import PaddedPieces, Pieces, PieceSentences
+from seqcli.models.neural.settings import Neural as Settings
 from seqcli.models.neural.settings import Recurrent
 from seqcli.models.neural.weights import load_weights, weights_of
 from seqcli.models.neural.words import Features, Padded, Sentences, WordInputs
@@ -22,44 +28,44 @@ from seqcli.nn.dropout import Locked
 from seqcli.nn.pooling import Pool
 from seqcli.nn.recurrent import Recurrent as Encoder
 
+if TYPE_CHECKING:
+    from seqcli.models.bert import Recipe as Bert
+    from seqcli.models.bert.checkpoint import Shape
+
 AT_ONCE = 8192  # places of a batch in use, padding included
 
 
 class Network(nn.Module):
-    """Inputs, encoder, head. Without layers there is no encoder: the states are the inputs."""
+    """An encoder of sentences, and a head on its states."""
 
-    def __init__(self, features: Features, labels: Sequence[str], recipe: Recurrent) -> None:
+    def __init__(self, recipe: Settings) -> None:
         super().__init__()
-        self.smoothing = recipe.smoothing
-        self.inputs = WordInputs(features, recipe)
-        self.drop_in, self.drop_out = Locked(recipe.dropout), Locked(recipe.dropout)
-        self.encoder = None
-        size = self.inputs.size
-        if recipe.layers:
-            self.encoder = Encoder(recipe.cell, size, recipe.size, recipe.layers, recipe.bidirectional, recipe.dropout)
-            size = self.encoder.size
+        self.kind, self.smoothing = recipe.head, recipe.smoothing
         self.head: SoftmaxTags | CRFTags | Classes
-        self.pool = None
-        if recipe.head == "class":
-            self.pool = Pool("ends" if recipe.pool == "last" and recipe.bidirectional else recipe.pool, size)
+        self.pool: Pool | None = None
+
+    def put_on(self, size: int, labels: Sequence[str], pool: str) -> None:
+        """The head, on states of so many numbers; that of a whole text pools them."""
+        if self.kind == "class":
+            self.pool = Pool(pool, size)
             self.head = Classes(size, len(labels))
         else:
-            self.head = CRFTags(size, labels) if recipe.head == "crf" else SoftmaxTags(size, labels)
+            self.head = CRFTags(size, labels) if self.kind == "crf" else SoftmaxTags(size, labels)
 
-    def states(self, batch: Padded) -> Tensor:
-        """(B, L, D)."""
-        states = self.drop_in(self.inputs(batch))
-        if self.encoder is not None:
-            states = self.encoder(states, batch.lengths)[0]
-        found: Tensor = self.drop_out(states)
-        return found
+    def config(self) -> dict[str, Any]:
+        """What a model folder has to say of the encoder beside the recipe."""
+        return {}
 
-    def flat(self, batch: Padded) -> Tensor:
+    @abstractmethod
+    def states(self, batch: Any) -> Tensor:
+        """(B, L, D) of a batch as the model's features make it."""
+
+    def flat(self, batch: Any) -> Tensor:
         """The states of all words end to end, (N, D)."""
         states = self.states(batch)
         return states[torch.arange(states.shape[1], device=states.device) < batch.lengths[:, None]]
 
-    def pooled(self, batch: Padded) -> Tensor:
+    def pooled(self, batch: Any) -> Tensor:
         """(B, D)."""
         assert self.pool is not None
         found: Tensor = self.pool(self.states(batch), batch.lengths)
@@ -76,30 +82,74 @@ class Network(nn.Module):
         return self.head.loss(pooled, gold, self.smoothing * self.training)
 
 
+class WordNetwork(Network):
+    """The vectors of words, a recurrent encoder, a head. Without layers there is no encoder: the states are the inputs."""
+
+    def __init__(self, features: Features, labels: Sequence[str], recipe: Recurrent) -> None:
+        super().__init__(recipe)
+        self.inputs = WordInputs(features, recipe)
+        self.drop_in, self.drop_out = Locked(recipe.dropout), Locked(recipe.dropout)
+        self.encoder = None
+        size = self.inputs.size
+        if recipe.layers:
+            self.encoder = Encoder(recipe.cell, size, recipe.size, recipe.layers, recipe.bidirectional, recipe.dropout)
+            size = self.encoder.size
+        self.put_on(size, labels, "ends" if recipe.pool == "last" and recipe.bidirectional else recipe.pool)
+
+    def states(self, batch: Padded) -> Tensor:
+        """See `Network.states`."""
+        states = self.drop_in(self.inputs(batch))
+        if self.encoder is not None:
+            states = self.encoder(states, batch.lengths)[0]
+        found: Tensor = self.drop_out(states)
+        return found
+
+
 class Neural:
     """A network with what it knows of words, and its labels."""
 
-    def __init__(self, features: Features, labels: Sequence[str], recipe: Recurrent) -> None:
-        self.features, self.labels, self.recipe = features, tuple(labels), recipe
-        self.network = Network(features, labels, recipe)
+    def __init__(self, features: Features | Pieces, network: Network, labels: Sequence[str], recipe: Settings) -> None:
+        self.features, self.network, self.labels, self.recipe = features, network, tuple(labels), recipe
 
     @classmethod
-    def load(cls, found: folder.Folder, recipe: Recurrent) -> Self:
+    def of_words(cls, features: Features, labels: Sequence[str], recipe: Recurrent) -> Self:
+        """A model that reads words, not trained."""
+        return cls(features, WordNetwork(features, labels, recipe), labels, recipe)
+
+    @classmethod
+    def of_pieces(cls, features: Pieces, shape: Shape, labels: Sequence[str], recipe: Bert) -> Self:
+        """A model that reads pieces of words, as BERT does, not trained."""
+        from seqcli.models.neural.bert import BertNetwork
+
+        return cls(features, BertNetwork(shape, labels, recipe), labels, recipe)
+
+    @classmethod
+    def load(cls, found: folder.Folder, recipe: Any) -> Self:
         """From a model folder."""
-        features = Features.load(found.tensors, recipe.lowercase)
-        model = cls(features, found.parameters["labels"], recipe)
+        labels = found.parameters["labels"]
+        if "encoder" in found.parameters:
+            from seqcli.models.bert.checkpoint import Shape
+
+            shape = Shape(**found.parameters["encoder"])
+            model = cls.of_pieces(Pieces.load(found, shape.places), shape, labels, recipe)
+        else:
+            model = cls.of_words(Features.load(found.tensors, recipe.lowercase), labels, recipe)
         load_weights(model.network, found.tensors)
         return model
 
     def config(self) -> dict[str, Any]:
         """See `Tagger.config`."""
-        return {"labels": list(self.labels), "head": self.recipe.head}
+        return {"labels": list(self.labels), "head": self.recipe.head, **self.network.config()}
 
     def tensors(self) -> dict[str, AnyArray]:
         """See `Tagger.tensors`."""
         return self.features.tensors() | weights_of(self.network)
 
-    def parts(self, sentences: Sentences) -> Iterator[tuple[IntArray, Padded]]:
+    def files(self) -> dict[str, str]:
+        """See `Tagger.files`."""
+        return self.features.files()
+
+    def parts(self, sentences: Sentences | PieceSentences) -> Iterator[tuple[IntArray, Padded | PaddedPieces]]:
         """Sentences of like length together: their numbers, and the batch."""
         device = next(self.network.parameters()).device
         order = np.argsort(sentences.lengths, kind="stable")

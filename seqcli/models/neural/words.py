@@ -80,6 +80,10 @@ class Features:
             found |= {"ready": self.ready.packed(), "ready.lowercase": np.array([self.ready.lowercase], dtype=np.uint8)}
         return found
 
+    def files(self) -> dict[str, str]:
+        """For a model folder: none."""
+        return {}
+
     def read(self, tokens: Sequence[str], lengths: IntArray) -> Sentences:
         """Sentences end to end as numbers."""
         ready = None if self.ready is None else self.ready.ids(tokens)
