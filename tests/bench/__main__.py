@@ -1,9 +1,10 @@
-"""`python -m tests.bench [NAME]...`."""
+"""`python -m tests.bench`: all that need no arguments. `python -m tests.bench NAME… [ARGUMENT]…`: some, each with the arguments."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from itertools import takewhile
 
 BENCHES = (
     "start",
@@ -23,6 +24,13 @@ BENCHES = (
     "translating",
 )
 
+OTHERS = ("lengths", "quantized", "splice", "tunes")  # need arguments, or take long
+
 if __name__ == "__main__":
-    for name in [name for name in sys.argv[1:] if not name.startswith("-") and "=" not in name] or BENCHES:
+    given = sys.argv[1:]
+    names = list(takewhile(lambda word: word in (*BENCHES, *OTHERS), given))
+    if given and not names:
+        raise SystemExit(f"no bench is called {given[0]!r}; known: {', '.join((*BENCHES, *OTHERS))}")
+    sys.argv[1:] = given[len(names) :]
+    for name in names or BENCHES:
         importlib.import_module(f"tests.bench.{name}").main()

@@ -1,6 +1,6 @@
 """Other languages: taggers against python-crfsuite trained on the same data, raw text cut by what was learned and by rules, `-m auto`.
 
-`python -m tests.bench.languages [fr]...` measures the models in build/ (seq train fr-pos.toml -o build/fr-pos …), else the shipped
+`python -m tests.bench languages [fr]...` measures the models in build/ (seq train fr-pos.toml -o build/fr-pos …), else the shipped
 ones. Test sentences that occur in train are left out everywhere.
 """
 

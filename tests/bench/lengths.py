@@ -1,4 +1,4 @@
-"""What translators lose on long sentences: `python -m tests.bench.lengths SRC REF MODEL [MODEL…]`.
+"""What translators lose on long sentences: `python -m tests.bench lengths SRC REF MODEL [MODEL…]`.
 
 Translates SRC by each model, and prints BLEU by the words of the source as a table; the page has it as a plot, with the translations.
 """
@@ -24,7 +24,7 @@ from tests.bench.harness import WORK, table
 
 def main(arguments: list[str] | None = None) -> None:
     """The table and the page."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.lengths", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench lengths", description=__doc__)
     parser.add_argument("source", type=Path)
     parser.add_argument("reference", type=Path)
     parser.add_argument("models", nargs="+", metavar="MODEL")

@@ -22,7 +22,7 @@ WAYS = {
 
 def main() -> None:
     """A row a way."""
-    asked = sys.argv[sys.argv.index("quantized") + 1 :] if "quantized" in sys.argv else []
+    asked = sys.argv[1:]
     if len(asked) != 3:
         raise SystemExit("python -m tests.bench quantized MODEL SRC REF")
     model, source, reference = asked

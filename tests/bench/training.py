@@ -6,7 +6,7 @@ Seq2SeqTrainer in a second run such as it makes itself: as many random pairs as 
 process of its own, in turn; speeds and peak memory are medians. The processor's time is told beside the clock's: it is what
 can be compared where the machine has other work. Seq2SeqTrainer needs the package accelerate; without it, it is left out.
 
-`python -m tests.bench.training [STEPS] [RUNS]`
+`python -m tests.bench training [STEPS] [RUNS]`
 """
 
 from __future__ import annotations

@@ -61,12 +61,8 @@ def main() -> None:
         **{f"latency-{name}": partial(latency, name) for name in SHAPES},
         "echo": echo,
     }  # fmt: skip
-    asked = sys.argv[1:]
-    named = asked[asked.index("translating") + 1 :] if "translating" in asked else []
-    for name in named or parts:
+    for name in sys.argv[1:] or parts:
         parts[name]()
-    if named:
-        raise SystemExit  # what follows are parts, not benches
 
 
 def throughput(shape: str) -> None:

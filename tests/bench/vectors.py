@@ -1,7 +1,7 @@
 """Word vectors against gensim: words a second of training and what the vectors know, on the same text in the same run.
 
 The whole corpus is the open corpora joined with WikiText-2, lower-cased (19.6 M words). Speeds are medians of three on every fifth of
-its lines, in turn; `python -m tests.bench.vectors whole` trains on all of it, once each, for the quality;
+its lines, in turn; `python -m tests.bench vectors whole` trains on all of it, once each, for the quality;
 `whole GloVe` does one of them.
 """
 

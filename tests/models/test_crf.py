@@ -19,14 +19,6 @@ from seqcli.models.crf import weights as crf_weights
 from seqcli.models.crf.corpus import OFFSETS, PAIRS
 from seqcli.models.crf.features import BOUNDARY, CLASS, SHAPE, WORD, describe
 from seqcli.models.names import Names, pack, unpack
-from seqcli.tasks.tagging import read_tagged
-
-SAMPLE = Path(__file__).parents[2] / "sample_data"
-
-
-@pytest.fixture(scope="module")
-def data() -> Batch:
-    return read_tagged([str(SAMPLE / "tags.train.conllu")], "upos")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Text in one case: capitals and small letters come out alike, and what has both is told as ever."""
 
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +12,6 @@ from seqcli.models import crf
 from seqcli.models.crf import CRFTagger, Recipe
 from seqcli.models.crf.corpus import types_of
 from seqcli.models.crf.folding import LOWER, UPPER, fold, letters, one_case, unfolded
-from seqcli.tasks.tagging import read_tagged
-
-SAMPLE = Path(__file__).parents[2] / "sample_data"
-
-
-@pytest.fixture(scope="module")
-def data() -> Batch:
-    return read_tagged([str(SAMPLE / "tags.train.conllu")], "upos")
 
 
 @pytest.fixture(scope="module")
