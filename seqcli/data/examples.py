@@ -52,6 +52,17 @@ class Batch:
             tags=list(chain.from_iterable(tags)),
         )
 
+    @classmethod
+    def concatenated(cls, parts: Sequence[Batch]) -> Batch:
+        """Batches one after another: their words, tags and records."""
+        return cls(
+            tokens=list(chain.from_iterable(part.tokens for part in parts)),
+            lengths=np.concatenate([part.lengths for part in parts]),
+            sentences=np.concatenate([part.sentences for part in parts]),
+            records=list(chain.from_iterable(part.records for part in parts)),
+            tags=list(chain.from_iterable(part.tags for part in parts)),
+        )
+
     def split(self, values: Sequence[T]) -> Iterator[list[T]]:
         """Cut N values, one a word, into B lists, one a sentence."""
         start = 0

@@ -9,9 +9,6 @@ r"""One set of tags from files whose conventions differ: tags are renamed, and w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
-
-import numpy as np
 
 from seqcli.data.examples import Batch
 from seqcli.errors import UsageFailure, nearest
@@ -35,10 +32,9 @@ def read(files: Sequence[str], column: str, labels: Mapping[str, str], unlabelle
             raise UsageFailure(f"unlabelled: {name} is not among the training files", hint=nearest(name, files))
     parts = [read_tagged([name], column) for name in files]
     check(labels, {tag for part in parts for tag in part.tags})
-    tags = [
-        leave_open(part.tokens, rename(part.tags, labels), unlabelled.get(name, ())) for name, part in zip(files, parts, strict=True)
-    ]
-    return joined(parts, tags)
+    for name, part in zip(files, parts, strict=True):
+        part.tags = leave_open(part.tokens, rename(part.tags, labels), unlabelled.get(name, ()))
+    return Batch.concatenated(parts)
 
 
 def held_out(name: str, column: str, labels: Mapping[str, str]) -> Batch:
@@ -46,17 +42,6 @@ def held_out(name: str, column: str, labels: Mapping[str, str]) -> Batch:
     batch = read_tagged([name], column)
     batch.tags = rename(batch.tags, labels)
     return batch
-
-
-def joined(parts: Sequence[Batch], tags: Sequence[Sequence[str]]) -> Batch:
-    """Batches one after another, with other tags."""
-    return Batch(
-        list(chain.from_iterable(part.tokens for part in parts)),
-        np.concatenate([part.lengths for part in parts]),
-        np.concatenate([part.sentences for part in parts]),
-        list(chain.from_iterable(part.records for part in parts)),
-        tags=list(chain.from_iterable(tags)),
-    )
 
 
 def check(labels: Mapping[str, str], tags: set[str]) -> None:

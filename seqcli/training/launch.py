@@ -39,6 +39,8 @@ def train(run: Run, hyper: Any, output: Path, force: bool, report: Report, resum
         raise UsageFailure(
             f"[labels] and [unlabelled] of a recipe are not for {run.model}", hint="they are for crf; [labels] for hmm, rules"
         )
+    if run.silver and run.model != "crf":
+        raise UsageFailure(f"silver of a recipe is not for {run.model}", hint="it is for crf")
     if run.model in registry.RESUMABLE:
         train_resumable(run, hyper, output, force, report, resume)
     elif resume:
@@ -93,7 +95,11 @@ def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report
         name: conventions.held_out(file, run.column, run.labels) for name, file in (("dev", run.dev), ("test", run.test)) if file
     }
     report(f"{len(batch.lengths)} sentences, {len(batch.tokens)} words, {len(set(batch.tags))} tags")
-    tagger: Tagger = registry.module(run.model).train(batch, held_out.get("dev"), hyper, report)
+    beside = {}
+    if run.silver:
+        beside["silver"] = silver = conventions.read(run.silver, run.column, {}, {})
+        report(f"{len(silver.lengths)} sentences, {len(silver.tokens)} words with tags of another tagger")
+    tagger: Tagger = registry.module(run.model).train(batch, held_out.get("dev"), hyper, report, **beside)
     scores: dict[str, float] = {}
     if tagger.labels_of(batch):
         for name, part in held_out.items():

@@ -25,7 +25,7 @@ from seqcli.errors import UsageFailure, nearest
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 POSITIVE = ("batch", "epochs", "classes", "levels", "coarser", "vocab_size", "max_piece_length")  # cannot be 0; none is negative
-FILES, FILE = ("train", "src", "tgt"), ("dev", "test", "dev_src", "dev_tgt", "test_src", "test_tgt")  # keys of paths
+FILES, FILE = ("train", "silver", "src", "tgt"), ("dev", "test", "dev_src", "dev_tgt", "test_src", "test_tgt")  # keys of paths
 LIMIT = 1 << 63  # what a seed can be
 NAMES = {str: "a string", list: "a list", dict: "a table"}
 R = TypeVar("R")
@@ -37,6 +37,7 @@ class Run:
 
     model: str
     train: tuple[str, ...] = ()
+    silver: tuple[str, ...] = ()  # crf: texts that a better tagger has tagged, for the tags alone
     dev: str = ""
     test: str = ""  # measured once, when all is done
     src: tuple[str, ...] = ()  # of translators: files of sources …
@@ -85,7 +86,7 @@ class Run:
     @property
     def files(self) -> tuple[str, ...]:
         """All files of the training data."""
-        return (*self.train, *self.src, *self.tgt)
+        return (*self.train, *self.silver, *self.src, *self.tgt)
 
     def sides(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         """The sources and the targets of each part of the data.

@@ -28,7 +28,7 @@ from seqcli.models import clusters
 from seqcli.models.clusters import Clusters
 from seqcli.models.crf import corpus as corpora
 from seqcli.models.crf import further, partial
-from seqcli.models.crf.corpus import OFFSETS, PAIRS
+from seqcli.models.crf.corpus import OFFSETS, PAIRS, Text
 from seqcli.models.crf.features import BOUNDARY, Features
 from seqcli.models.crf.folding import describe_all, fold, letters, one_case, unfolded
 from seqcli.models.crf.further import Further, Words
@@ -209,8 +209,10 @@ def load(folder: Folder) -> CRFTagger:
     )
 
 
-def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[str], None]) -> CRFTagger:
-    """Learn from gold tags; held-out data are not looked at.
+def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[str], None], silver: Batch | None = None) -> CRFTagger:
+    """Learn from gold tags, and beside them from the `silver` ones of a better tagger; held-out data are not looked at.
+
+    Fields and lemmas are learned from gold alone.
 
     Raises:
         Failure: no sentence, one tag only, or no such cluster model.
@@ -219,11 +221,16 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
 
     from seqcli.models.crf.learner import Bags, FeatureCRF, Schedule, fit
 
-    labels, gold, allowed = partial.read(train.tags)
+    whole = Batch.concatenated([train, silver]) if silver else train
+    labels, gold, allowed = partial.read(whole.tags)
     word_classes = read_clusters(recipe.clusters)
     columns = further.read(train, recipe.fields)
-    text, described = corpora.describe(train, word_classes, recipe.folded > 0)
-    described = vary_all(text.names, described, recipe.features)
+
+    def described_types(part: Batch) -> tuple[Text, list[Features]]:
+        text, described = corpora.describe(part, word_classes, recipe.folded > 0)
+        return text, vary_all(text.names, described, recipe.features)
+
+    text, described = described_types(whole)
     corpus, center, near, pairs = corpora.read(text, described, gold, recipe.near, recipe.pair, recipe.folded)
     corpus = replace(corpus, allowed=allowed)
     report(f"{len(center.names)} features of words, {len(near.names)} of neighbours, {sum(len(found.keys) for found in pairs)} pairs")
@@ -235,7 +242,10 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
     schedule = Schedule(recipe.epochs, recipe.averaged, recipe.batch, recipe.rate, recipe.l2, recipe.seed)
     for epoch, loss in enumerate(fit(model, corpus, schedule), 1):
         report(f"epoch {epoch}/{recipe.epochs}: loss {loss:.4f} a word")
-    also = further.learn(text, described, labels, gold, columns, recipe.seed, report) if columns else None
+    also = None
+    if columns:
+        own = described_types(train) if silver else (text, described)
+        also = further.learn(*own, labels, gold[: len(train.tokens)], columns, recipe.seed, report)
     learned = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     return CRFTagger(
         labels,
