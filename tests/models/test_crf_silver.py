@@ -42,9 +42,8 @@ def recipe(tmp_path):
     full = ["\t".join([*row[:2], row[1].lower(), row[3], row[3], "_", *row[6:]]) if len(row) > 1 else row[0] for row in gold]
     (tmp_path / "gold.conllu").write_text("\n".join(full))
     path = tmp_path / "recipe.toml"
-    path.write_text(
-        f'model = "crf"\ntrain = ["{tmp_path / "gold.conllu"}"]\nsilver = ["{tmp_path / "silver.tsv"}"]\n[settings]\nfields = "xpos,lemma"\n'
-    )
+    files = f'train = ["{tmp_path / "gold.conllu"}"]\nsilver = ["{tmp_path / "silver.tsv"}"]\n'
+    path.write_text(f'model = "crf"\n{files}[settings]\nfields = "xpos,lemma"\n')
     return path
 
 

@@ -342,7 +342,7 @@ BROKEN = {
     "vocabulary-list": (replaced("vocab.json", "[1]"), "not an object with a number"),
     "no-unknown": (replaced("vocab.json", '{"</s>": 0}'), "vocab.json lacks <unk>"),
     "large-id": (replaced("vocab.json", '{"</s>": 0, "<unk>": 1, "x": 999}'), "'x' has the id 999, the model knows 0 to"),
-    "other": (said(model_type="m2m_100"), "of a m2m_100 model (of these are read: marian)"),
+    "other": (said(model_type="m2m_100"), "of a m2m_100 model (of these are read: marian, bert)"),
     "size": (said(d_model=32), "has shape"),
     "word": (said(d_model="x"), "d_model is 'x', expected a whole number"),
     "heads": (said(encoder_attention_heads=4), "only equal ones run here"),
