@@ -40,8 +40,26 @@ check: .venv/dev
 bench: install .venv/dev
 	$(BIN)/python -m tests.bench
 
+# What en-pos.toml learns from beside its treebank: open raw text of several kinds, tagged by the teacher of en-teacher.toml (its weights:
+# see there). Some of each corpus, and all of the small ones; tweets, names and news are cut into words already.
+CORPUS := $(SEQ_DATA)/corpus
+SOME = shuf --random-source=$(CORPUS)/ebooks.txt.xz -n
+WORDS := $(addprefix $(SEQ_DATA)/ner/,$(addprefix broad_twitter/,a.conll.gz b.conll.gz e.conll.gz g.conll.gz) wnut17/train.conll wikigold/train.conll)
+
+build/en-teacher: build/minilm
+	$(BIN)/seq train en-teacher.toml -o $@ --force
+
+build/en-silver.tsv: build/en-teacher
+	{ xz -dc $(CORPUS)/openstax.txt.xz | $(SOME) 6000; xz -dc $(CORPUS)/ebooks.txt.xz | $(SOME) 6500; \
+	  xz -dc $(CORPUS)/factbook.txt.xz | $(SOME) 5000; gzip -dc $(SEQ_DATA)/tatoeba/en-de/train.en.gz | $(SOME) 60000; \
+	  gzip -dc $(SEQ_DATA)/rt_polarity/*.txt.gz; } > build/en-raw.txt
+	for file in $(WORDS); do gzip -dcf $$file | awk '{ printf "%s", NF ? $$1 " " : "\n" } END { print "" }'; done > build/en-words.txt
+	$(BIN)/seq tag -m build/en-teacher --bf16 -j 0 -f tsv build/en-raw.txt > $@.part
+	$(BIN)/seq tag -m build/en-teacher --bf16 -j 0 -f tsv --pretokenized build/en-words.txt >> $@.part
+	mv $@.part $@
+
 # Rebuilds what is shipped in seqcli/pretrained from the open data under SEQ_DATA.
-models: .venv/installed
+models: .venv/installed build/en-silver.tsv
 	@mkdir -p build
 	$(BIN)/seq train en-clusters.toml -o build/en-clusters --force
 	for name in en-pos en-ner fr-pos it-pos ko-pos nl-pos pt-pos ru-pos zh-pos languages; do \

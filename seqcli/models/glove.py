@@ -23,8 +23,9 @@ class Recipe(Text):
     decay: float = 1.0  # … of which one at distance d counts d^-decay; less, and those further off say more
     sample: float = 1e-4  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
     solver: str = "least-squares"  # exact, the two sides in turn; or adagrad, as in the paper: 15 epochs and more
-    ridge: float = 1.0  # of least squares
-    epochs: int = 3
+    ridge: float = 1.0  # of least squares …
+    last_ridge: float = 2.0  # … and in the last quarter of the epochs, one at least
+    epochs: int = 8
     rate: float = 0.05  # of AdaGrad
     x_max: float = 100.0  # pairs that occur more often weigh no more
     power: float = 0.75  # by which rarer pairs weigh less
@@ -53,7 +54,7 @@ def train(
 
     if recipe.solver not in SOLVERS:
         raise UsageFailure(f"solver={recipe.solver}: no such solver", hint=nearest(recipe.solver, SOLVERS))
-    for name in ("dimensions", "window", "epochs", "batch", "threads", "x_max", "ridge"):
+    for name in ("dimensions", "window", "epochs", "batch", "threads", "x_max", "ridge", "last_ridge"):
         if getattr(recipe, name) <= 0:
             raise UsageFailure(f"{name}={getattr(recipe, name)}: expected a number above 0")
     if recipe.decay < 0:
@@ -67,7 +68,7 @@ def train(
         report(f"{counts.size:,} pairs of words that stand near each other")
         names = ("dimensions", "epochs", "rate", "x_max", "power", "batch", "seed")
         fit = Fit(**{name: getattr(recipe, name) for name in names})
-        model = Glove(size, fit) if recipe.solver == "adagrad" else LeastSquares(size, fit, recipe.ridge)
+        model = Glove(size, fit) if recipe.solver == "adagrad" else LeastSquares(size, fit, recipe.ridge, recipe.last_ridge)
         first = store.restore(model.tables) if resume else 0
         tell = progress or learn.told(report)
         model.run(counts, corpus.words, tell, lambda turn: store.save(model.tables, turn), first, recipe.threads)

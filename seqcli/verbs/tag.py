@@ -37,6 +37,9 @@ def tag(
     fields: Annotated[str, typer.Option("--fields", help="Of upos, xpos, feats, lemma. [-f conllu: all; else upos]")] = "",
     decode: Annotated[str, typer.Option("--decode", help="viterbi (best path) or posterior (best tag each).")] = "viterbi",
     language: Annotated[str, typer.Option("--language", help="Rules that cut raw text, e.g. en. [the model's]")] = "",
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Neural models: bfloat16, faster on processors that have it, less exact.")
+    ] = False,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes; 0 is one a processor.")] = 1,
     errors: Annotated[str, typer.Option("--errors", help="Invalid UTF-8: strict or replace.")] = "strict",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, written whole or not at all.")] = None,
@@ -94,11 +97,13 @@ def tag(
         else:
             job = options.job(folder, tagger)
     jobs = jobs or processors()
+    if bf16 and not neural:
+        raise UsageFailure(f"--bf16: {model} is not a neural model, and fast as it is")
     if neural:
         import torch
 
         torch.set_num_threads(jobs)  # matrices large enough to share
-        jobs = 1
+        tagger.bf16, jobs = bf16, 1
     gc.freeze()  # what is loaded stays: collections look at the batch at hand only, and not too often
     gc.set_threshold(200_000)
     with Output(output) as out:

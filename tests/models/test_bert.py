@@ -158,6 +158,20 @@ def test_a_tagger_learns_and_is_read_back(invoke, small, tmp_path):
     assert before.keys() == after.keys()
 
 
+def test_bfloat16_is_asked_for(invoke, small, tmp_path):
+    """It tells nearly the same; what is no network has none."""
+    settings = ("--set", f"pretrained={small}", "--set", "epochs=1", "-q")
+    assert invoke("train", "bert", "--train", TRAIN, "-o", tmp_path / "model", *settings).code == 0
+    exact, short = (
+        [json.loads(line)["probabilities"] for line in invoke("tag", "-m", tmp_path / "model", "--json", "--proba", TRAIN, *more).lines]
+        for more in ((), ("--bf16",))
+    )
+    ours, theirs = (np.array([each for row in rows for word in row for each in word.values()]) for rows in (exact, short))
+    assert not np.array_equal(ours, theirs)
+    assert np.allclose(ours, theirs, atol=0.03)
+    invoke("tag", "--bf16", stdin=b"x\n").fails(2, "--bf16: en-pos is not a neural model")
+
+
 def test_a_classifier_learns_on_it(invoke, small, tmp_path):
     rows = [f"{'pos' if word == 'good' else 'neg'}\tthe {noise} was {word}" for word in ("good", "bad") for noise in "abcdefghij" * 4]
     (tmp_path / "train.tsv").write_text("\n".join(rows) + "\n")

@@ -4,7 +4,8 @@ The objective Σ f(X_ab) (w_a · c_b + bias_a + bias_b - log X_ab)² is quadrati
 side is solved, then the other (alternating least squares; Hu, Koren and Volinsky 2008 solve recommendations so). A ridge keeps the
 vectors of rare words small, of which a few pairs would otherwise make anything. Half of it is the same in all directions; the
 other half is as if vectors were drawn from a normal distribution with the second moments of those found so far (empirical Bayes): what
-hardly any word needs, a rare word is not given.
+hardly any word needs, a rare word is not given. In the last epochs the ridge is stronger: first it lets rare words find their place,
+then it takes back what was fitted too closely.
 """
 
 from __future__ import annotations
@@ -31,19 +32,20 @@ ROWS = 256  # words whose regressions are solved at a time
 BIAS = 1e-3  # the ridge of biases: hardly any
 TINY = 1e-6  # of the mean second moment, added to all: in fewer words than dimensions some are 0
 DRAWN = 0.5  # the share of the ridge that is by the second moments
+LAST = 0.25  # the share of the epochs in which the ridge is the last one
 
 
 class LeastSquares:
     """Vectors and biases in one table: rows 0 … V - 1 are words, V … 2 V - 1 contexts."""
 
-    def __init__(self, words: int, fit: Fit, ridge: float) -> None:
+    def __init__(self, words: int, fit: Fit, ridge: float, last_ridge: float) -> None:
         import torch
 
         self.words, self.fit = words, fit
         drawn = np.random.default_rng(fit.seed).random((2 * words, fit.dimensions + 1), dtype=np.float32)
         self.table = torch.from_numpy((drawn - np.float32(0.5)) / np.float32(fit.dimensions**0.5))  # (2 V, D + 1), the bias last
         self.table[:, -1] = 0
-        self.strength = ridge
+        self.strengths = ridge, last_ridge
 
     @property
     def tables(self) -> list[Tensor]:
@@ -68,13 +70,17 @@ class LeastSquares:
         """Words and contexts, (V, D + 1) each."""
         return self.table[: self.words], self.table[self.words :]
 
-    def ridge(self, side: int) -> FloatArray:
+    def strength(self, epoch: int) -> float:
+        """Of the ridge."""
+        return self.strengths[epoch >= self.fit.epochs - max(1, round(LAST * self.fit.epochs))]
+
+    def ridge(self, side: int, strength: float) -> FloatArray:
         """The matrix (D + 1, D + 1) whose form is what the vectors of a side, as they stand, cost beside their errors."""
         vectors, size = self.sides[side][:, :-1].double().numpy(), self.fit.dimensions
         moments = vectors.T @ vectors
         drawn = np.linalg.inv(moments + TINY * moments.trace() / size * np.eye(size))
         cost = np.zeros((size + 1, size + 1), np.float32)
-        cost[:-1, :-1] = self.strength * ((1 - DRAWN) * np.eye(size) + DRAWN * drawn * (size / drawn.trace()))
+        cost[:-1, :-1] = strength * ((1 - DRAWN) * np.eye(size) + DRAWN * drawn * (size / drawn.trace()))
         cost[-1, -1] = BIAS
         return cost
 
@@ -88,7 +94,7 @@ class LeastSquares:
             with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:  # each thread has its own words to solve
                 for turn in range(first, total):
                     side, number = divmod(turn, len(paths))
-                    loss = self.solve(np.fromfile(paths[number], Counts.entry), side % 2, pool)
+                    loss = self.solve(np.fromfile(paths[number], Counts.entry), side % 2, self.strength(side // 2), pool)
                     words = int((turn + 1 - first) / total * raw * self.fit.epochs)
                     report(Progress((turn + 1) / total, words, time.perf_counter() - began, loss))
                     save(turn + 1)
@@ -96,10 +102,10 @@ class LeastSquares:
             for path in paths:
                 path.unlink()
 
-    def solve(self, entries: AnyArray, side: int, pool: ThreadPoolExecutor) -> float:
+    def solve(self, entries: AnyArray, side: int, strength: float, pool: ThreadPoolExecutor) -> float:
         """The words (side 0) or contexts (1) of a file of entries, sorted by word; half of what a pair still costs in the mean."""
         solved, given = (each.numpy() for each in self.sides[:: 1 - 2 * side])
-        regressions = Regressions(given, entries, self.ridge(side), self.fit)
+        regressions = Regressions(given, entries, self.ridge(side, strength), self.fit)
         rows = regressions.rows
 
         def some(first: int) -> float:

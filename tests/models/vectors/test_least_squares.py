@@ -53,13 +53,13 @@ def test_all_pairs_of_a_word_stand_in_one_file(counts, most):
 
 
 def test_a_word_is_the_answer_of_its_regression(counts):
-    model = LeastSquares(V, FIT, ridge=0.5)
-    given, ridge = model.table[V:].double().numpy().copy(), model.ridge(0).astype(np.float64)
+    model = LeastSquares(V, FIT, 0.5, 0.9)
+    given, ridge = model.table[V:].double().numpy().copy(), model.ridge(0, 0.5).astype(np.float64)
     assert np.trace(ridge[:-1, :-1]) == pytest.approx(0.5 * 4)
     assert ridge[-1, -1] == pytest.approx(BIAS)
     entries = np.fromfile(grouped(counts, V)[0], Counts.entry)
     with ThreadPoolExecutor(1) as pool:
-        model.solve(entries, 0, pool)
+        model.solve(entries, 0, 0.5, pool)
     for word in range(V):
         own = entries[entries["a"] == word]
         x = np.concatenate([given[own["b"], :-1], np.ones((len(own), 1))], 1)
@@ -70,20 +70,20 @@ def test_a_word_is_the_answer_of_its_regression(counts):
 
 
 def test_each_side_brings_its_objective_down(counts):
-    model = LeastSquares(V, FIT, ridge=0.3)
+    model = LeastSquares(V, FIT, 0.3, 0.7)
     entries = np.fromfile(grouped(counts, V)[0], Counts.entry)
     with ThreadPoolExecutor(1) as pool:
         for turn in range(6):
             side = turn % 2
-            ridge = model.ridge(side).astype(np.float64)
+            ridge = model.ridge(side, 0.3).astype(np.float64)
             before = objective(model, counts, side, ridge)
-            model.solve(entries, side, pool)
+            model.solve(entries, side, 0.3, pool)
             assert objective(model, counts, side, ridge) < before
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_epochs_are_counted(counts, threads):
-    model, said, saved = LeastSquares(V, FIT, ridge=0.3), list[Progress](), list[int]()
+    model, said, saved = LeastSquares(V, FIT, 0.3, 0.7), list[Progress](), list[int]()
     model.run(counts, 100, said.append, saved.append, 0, threads)
     assert saved == list(range(1, 2 * FIT.epochs + 1))
     assert said[-1].done == 1
@@ -93,7 +93,7 @@ def test_epochs_are_counted(counts, threads):
 @pytest.mark.parametrize("dimensions", [4, 12])
 def test_vectors_share_the_products_evenly(counts, dimensions):
     """Their second moments are the singular values of the products, whose columns they span; of few words, the rest is 0."""
-    model = LeastSquares(V, replace(FIT, dimensions=dimensions), ridge=0.3)
+    model = LeastSquares(V, replace(FIT, dimensions=dimensions), 0.3, 0.7)
     model.run(counts, 100, lambda progress: None, lambda turn: None, 0, 1)
     words, contexts = (side[:, :-1].double().numpy() for side in model.sides)
     vectors = model.vectors().astype(np.float64)
@@ -106,8 +106,14 @@ def test_vectors_share_the_products_evenly(counts, dimensions):
 def test_threads_change_nothing(counts):
     tables = []
     for threads in (1, 3):
-        model = LeastSquares(V, FIT, ridge=0.3)
+        model = LeastSquares(V, FIT, 0.3, 0.7)
         model.run(counts, 100, lambda progress: None, lambda turn: None, 0, threads)
         tables.append(model.table)
     assert torch.equal(*tables)
     assert not list(counts.paths[0].parent.glob("rows*"))
+
+
+@pytest.mark.parametrize(("epochs", "last"), [(8, [6, 7]), (2, [1]), (1, [0]), (12, [9, 10, 11])])
+def test_the_ridge_is_another_in_the_last_quarter_of_the_epochs(epochs, last):
+    model = LeastSquares(V, replace(FIT, epochs=epochs), 0.3, 0.7)
+    assert [epoch for epoch in range(epochs) if model.strength(epoch) == 0.7] == last
