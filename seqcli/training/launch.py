@@ -95,10 +95,9 @@ def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report
         name: conventions.held_out(file, run.column, run.labels) for name, file in (("dev", run.dev), ("test", run.test)) if file
     }
     report(f"{len(batch.lengths)} sentences, {len(batch.tokens)} words, {len(set(batch.tags))} tags")
-    beside = {}
-    if run.silver:
-        beside["silver"] = silver = conventions.read(run.silver, run.column, {}, {})
-        report(f"{len(silver.lengths)} sentences, {len(silver.tokens)} words with tags of another tagger")
+    beside = {"silver": conventions.read(run.silver, run.column, {}, {})} if run.silver else {}
+    for part in beside.values():
+        report(f"{len(part.lengths)} sentences, {len(part.tokens)} words with tags of another tagger")
     tagger: Tagger = registry.module(run.model).train(batch, held_out.get("dev"), hyper, report, **beside)
     scores: dict[str, float] = {}
     if tagger.labels_of(batch):
@@ -106,7 +105,8 @@ def train_tagger(run: Run, hyper: Any, output: Path, force: bool, report: Report
             found = tagging.evaluate(tagger, part, set(batch.tokens))
             report(f"{name}: " + ", ".join(f"{metric} {value:.2f}" for metric, value in found.items()))
             scores |= {f"{name} {metric}": value for metric, value in found.items()}
-    config = describe(run, "tagging", hyper, scores, size_of(batch)) | {"parameters": tagger.config()}
+    size = size_of(batch) | {f"{name} words": len(part.tokens) for name, part in beside.items()}
+    config = describe(run, "tagging", hyper, scores, size) | {"parameters": tagger.config()}
     tensors = dict(tagger.tensors())
     if run.segmenter:
         cut = learn_segmenter(run, report)

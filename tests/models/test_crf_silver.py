@@ -52,6 +52,8 @@ def test_a_recipe_names_its_silver(invoke, recipe, tmp_path):
     assert found.code == 0, found
     assert "16 sentences, 48 words with tags of another tagger" in found.err
     config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["trained_on"]["silver words"] == 48
+    assert "48 silver words" in (tmp_path / "model" / "README.md").read_text()
     assert config["trained_on"]["files"] == ["gold.conllu", "silver.tsv"]
     assert config["parameters"]["further"]["fields"] == ["xpos", "lemma"]
     rows = invoke("tag", "-m", tmp_path / "model", "-f", "conllu", stdin=b"The blorp sat .\n").lines
