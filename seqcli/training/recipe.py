@@ -24,7 +24,16 @@ from typing import Any, TypeVar, cast
 from seqcli.errors import UsageFailure, nearest
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-POSITIVE = ("batch", "epochs", "classes", "levels", "coarser", "vocab_size", "max_piece_length")  # cannot be 0; none is negative
+POSITIVE = (
+    "batch",
+    "epochs",
+    "gold",
+    "classes",
+    "levels",
+    "coarser",
+    "vocab_size",
+    "max_piece_length",
+)  # cannot be 0; none is negative
 FILES, FILE = ("train", "silver", "src", "tgt"), ("dev", "test", "dev_src", "dev_tgt", "test_src", "test_tgt")  # keys of paths
 LIMIT = 1 << 63  # what a seed can be
 NAMES = {str: "a string", list: "a list", dict: "a table"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -31,6 +32,14 @@ def test_a_word_of_the_silver_text_alone_is_learned(data):
     odd = Batch.of([["blorp", "!"]] * 8, [["X", "PUNCT"]] * 8)
     one, other = (crf.train(data, None, RECIPE, lambda _: None, part) for part in (silver(), odd))
     assert (tag_of(one, "blorp"), tag_of(other, "blorp")) == ("NOUN", "X")
+
+
+def test_gold_may_count_more_than_silver(data):
+    """Silver says X of a word twice as often as gold says NOUN; gold that counts five times has its way."""
+    gold = Batch.concatenated([data, Batch.of([["blorp", "!"]] * 8, [["NOUN", "PUNCT"]] * 8)])
+    odd = Batch.of([["blorp", "!"]] * 16, [["X", "PUNCT"]] * 16)
+    one, other = (crf.train(gold, None, replace(RECIPE, gold=gold_counts), lambda _: None, odd) for gold_counts in (1, 5))
+    assert (tag_of(one, "blorp"), tag_of(other, "blorp")) == ("X", "NOUN")
 
 
 @pytest.fixture

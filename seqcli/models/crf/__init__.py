@@ -57,6 +57,7 @@ class Recipe:
     clusters: str = ""  # model folder of word clusters (seq train clusters)
     features: str = ""  # for small treebanks and other scripts: plain, chinese or korean
     folded: float = 0.0  # share of the sentences that each pass shows once more without case; 0 leaves text in one case as it is
+    gold: int = 1  # how many times each sentence of the treebank counts, beside silver ones
     fields: str = ""  # what a treebank has beside UPOS that is learned too: xpos,feats,lemma
     seed: int = 1
 
@@ -221,7 +222,7 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
 
     from seqcli.models.crf.learner import Bags, FeatureCRF, Schedule, fit
 
-    whole = Batch.concatenated([train, silver]) if silver else train
+    whole = Batch.concatenated([train] * recipe.gold + [silver]) if silver else train
     labels, gold, allowed = partial.read(whole.tags)
     word_classes = read_clusters(recipe.clusters)
     columns = further.read(train, recipe.fields)
