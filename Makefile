@@ -4,6 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
 SEQ_DATA ?= ../shared/data
 export SEQ_DATA
+SHELL := bash
+.SHELLFLAGS := -e -o pipefail -c
 
 .PHONY: demo install test test-all check bench models clean
 
@@ -46,10 +48,13 @@ CORPUS := $(SEQ_DATA)/corpus
 SOME = shuf --random-source=$(CORPUS)/ebooks.txt.xz -n
 WORDS := $(addprefix $(SEQ_DATA)/ner/,$(addprefix broad_twitter/,a.conll.gz b.conll.gz e.conll.gz g.conll.gz) wnut17/train.conll wikigold/train.conll)
 
-build/en-teacher: build/minilm
+build/minilm:
+	@echo "$@ is missing: the first lines of seqcli/recipes/en-teacher.toml say how to get it" >&2; exit 1
+
+build/en-teacher: | build/minilm .venv/installed
 	$(BIN)/seq train en-teacher.toml -o $@ --force
 
-build/en-silver.tsv: build/en-teacher
+build/en-silver.tsv: build/en-teacher | .venv/installed
 	{ xz -dc $(CORPUS)/openstax.txt.xz | $(SOME) 6000; xz -dc $(CORPUS)/ebooks.txt.xz | $(SOME) 6500; \
 	  xz -dc $(CORPUS)/factbook.txt.xz | $(SOME) 5000; gzip -dc $(SEQ_DATA)/tatoeba/en-de/train.en.gz | $(SOME) 60000; \
 	  gzip -dc $(SEQ_DATA)/rt_polarity/*.txt.gz; } > build/en-raw.txt

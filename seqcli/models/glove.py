@@ -24,7 +24,7 @@ class Recipe(Text):
     sample: float = 1e-4  # words of a larger share of the text are thinned out before they are counted; 0 keeps all
     solver: str = "least-squares"  # exact, the two sides in turn; or adagrad, as in the paper: 15 epochs and more
     ridge: float = 1.0  # of least squares …
-    last_ridge: float = 2.0  # … and in the last quarter of the epochs, one at least
+    last_ridge: float = 2.0  # … and how many times as strong it is in the last quarter of the epochs, one at least
     epochs: int = 8
     rate: float = 0.05  # of AdaGrad
     x_max: float = 100.0  # pairs that occur more often weigh no more
@@ -68,7 +68,9 @@ def train(
         report(f"{counts.size:,} pairs of words that stand near each other")
         names = ("dimensions", "epochs", "rate", "x_max", "power", "batch", "seed")
         fit = Fit(**{name: getattr(recipe, name) for name in names})
-        model = Glove(size, fit) if recipe.solver == "adagrad" else LeastSquares(size, fit, recipe.ridge, recipe.last_ridge)
+        model = (
+            Glove(size, fit) if recipe.solver == "adagrad" else LeastSquares(size, fit, recipe.ridge, recipe.ridge * recipe.last_ridge)
+        )
         first = store.restore(model.tables) if resume else 0
         tell = progress or learn.told(report)
         model.run(counts, corpus.words, tell, lambda turn: store.save(model.tables, turn), first, recipe.threads)

@@ -243,9 +243,14 @@ def on_encoder(kind: type[Model], labels: Sequence[str], hyper: Any) -> Model:
     from seqcli.models.neural.weights import load_weights
 
     found = folder.read(folder.find(hyper.pretrained))
-    shape, weights = checkpoint.begun(found)
-    model = kind.of_pieces(Pieces.load(found, shape.places), shape, labels, hyper)
-    load_weights(model.network.get_submodule("encoder"), weights)
+    try:
+        shape, weights = checkpoint.begun(found)
+        model = kind.of_pieces(Pieces.load(found, shape, hyper.head), shape, labels, hyper)
+        load_weights(model.network.get_submodule("encoder"), weights)
+    except Failure as failure:
+        if str(found.path) in failure.message:  # it says where already
+            raise
+        raise Failure(f"{found.path}: {failure}") from None
     return model
 
 

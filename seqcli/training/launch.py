@@ -236,7 +236,7 @@ def describe(run: Run, task: str, hyper: Any, scores: dict[str, float], size: di
         "language": run.language,
         "licence": run.licence or "that of its training data",
         "trained_on": {"files": [Path(name).name for name in run.files], **size},
-        "recipe": {key: Path(value).name if key in PATHS else value for key, value in asdict(hyper).items()},
+        "recipe": {key: Path(value).resolve().name if value and key in PATHS else value for key, value in asdict(hyper).items()},
         "scores": scores,
     }
 

@@ -108,8 +108,9 @@ def import_folder(path: Path, output: Path, given: dict[str, Any], force: bool) 
     for option, value in given.items():
         if value:
             raise UsageFailure(f"{option} is not for folders: {path} is one", hint="seq models export --to int8 makes a model smaller")
-    if (kind := read_config(path)["model"]) == "bert":
-        raise Failure(f"{path} is a folder of {kind}, which is read as it is", hint=f"seq train bert --set pretrained={path}")
+    config = read_config(path)
+    if config["model"] == "bert" and "others" in config["parameters"]:
+        raise Failure(f"{path} is a folder of BERT's, which is read as it is", hint=f"seq train bert --set pretrained={path}")
     marian.import_folder(path, output, force)
 
 

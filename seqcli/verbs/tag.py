@@ -98,7 +98,7 @@ def tag(
             job = options.job(folder, tagger)
     jobs = jobs or processors()
     if bf16 and not neural:
-        raise UsageFailure(f"--bf16: {model} is not a neural model, and fast as it is")
+        raise UsageFailure(f"--bf16 is for neural models, and {model} {'takes others' if model == AUTO else 'is none'}")
     if neural:
         import torch
 

@@ -16,11 +16,12 @@ from seqcli.errors import Failure, UsageFailure
 from seqcli.models import bert
 from seqcli.models.bert.checkpoint import begun
 from seqcli.models.neural.pieces import PaddedPieces, Pieces
-from seqcli.models.neural.tagger import NeuralTagger
+from seqcli.models.neural.tagger import Classifier, NeuralTagger
 from seqcli.models.neural.weights import load_weights
 from tests.conftest import SAMPLES
 
 TRAIN = SAMPLES / "tags.train.conllu"
+ONCE = ("--set", "epochs=1", "-q")
 PLACES = 24  # pieces of a row, at most: some sentences have more
 KINDS: dict[str, dict[str, Any]] = {
     "gelu": {},
@@ -65,7 +66,7 @@ def tagger(path: Path, **chosen: Any) -> NeuralTagger:
     found = folder.read(path)
     shape, weights = begun(found)
     recipe = bert.Recipe(pretrained=str(path), head="tags", **chosen)
-    model = NeuralTagger.of_pieces(Pieces.load(found, shape.places), shape, ["A", "B"], recipe)
+    model = NeuralTagger.of_pieces(Pieces.load(found, shape, "tags"), shape, ["A", "B"], recipe)
     load_weights(model.network.get_submodule("encoder"), weights)
     model.network.eval()
     return model
@@ -160,8 +161,7 @@ def test_a_tagger_learns_and_is_read_back(invoke, small, tmp_path):
 
 def test_bfloat16_is_asked_for(invoke, small, tmp_path):
     """It tells nearly the same; what is no network has none."""
-    settings = ("--set", f"pretrained={small}", "--set", "epochs=1", "-q")
-    assert invoke("train", "bert", "--train", TRAIN, "-o", tmp_path / "model", *settings).code == 0
+    assert invoke("train", "bert", "--train", TRAIN, "-o", tmp_path / "model", "--set", f"pretrained={small}", *ONCE).code == 0
     exact, short = (
         [json.loads(line)["probabilities"] for line in invoke("tag", "-m", tmp_path / "model", "--json", "--proba", TRAIN, *more).lines]
         for more in ((), ("--bf16",))
@@ -169,7 +169,7 @@ def test_bfloat16_is_asked_for(invoke, small, tmp_path):
     ours, theirs = (np.array([each for row in rows for word in row for each in word.values()]) for rows in (exact, short))
     assert not np.array_equal(ours, theirs)
     assert np.allclose(ours, theirs, atol=0.03)
-    invoke("tag", "--bf16", stdin=b"x\n").fails(2, "--bf16: en-pos is not a neural model")
+    invoke("tag", "--bf16", stdin=b"x\n").fails(2, "--bf16 is for neural models, and en-pos is none")
 
 
 def test_a_classifier_learns_on_it(invoke, small, tmp_path):
@@ -207,6 +207,10 @@ def test_what_it_cannot_begin_with(invoke, small, tmp_path):
         ({"num_hidden_layers": 3}, "lacks the tensor 'encoder.layer.2"),
         ({"hidden_act": "mish"}, "hidden_act is 'mish'"),
         ({"vocab_size": "many"}, "vocab_size is 'many'"),
+        ({"hidden_act": ["gelu"]}, "which does not run here"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan"),
+        ({"max_position_embeddings": 2}, "max_position_embeddings is 2, expected a number above 2"),
+        ({"is_decoder": True}, "only encoders run here"),
         ({"position_embedding_type": "relative_key"}, "only absolute ones"),
     ],
 )
@@ -219,9 +223,47 @@ def test_folders_that_are_not_right(said, why, small, tmp_path):
         begun(folder.read(tmp_path))
 
 
+@pytest.mark.parametrize("encoder", [{"foo": 1}, [], {"size": "x"}, {"heads": 0}, {"size": -1}, {"size": 15}, {"activation": "mish"}])
+def test_a_folder_of_ours_that_is_not_right(encoder, invoke, small, tmp_path):
+    assert invoke("train", "bert", "--train", TRAIN, "-o", tmp_path / "m", "--set", f"pretrained={small}", *ONCE).code == 0
+    config = json.loads((tmp_path / "m" / folder.CONFIG).read_text())
+    config["parameters"]["encoder"] = config["parameters"]["encoder"] | encoder if isinstance(encoder, dict) else encoder
+    (tmp_path / "m" / folder.CONFIG).write_text(json.dumps(config))
+    invoke("tag", "-m", tmp_path / "m", stdin=b"x\n").fails(1, str(tmp_path / "m"), folder.CONFIG)
+    again = ("--set", f"pretrained={tmp_path / 'm'}", *ONCE)
+    invoke("train", "bert", "--train", TRAIN, "-o", tmp_path / "n", *again).fails(1, str(tmp_path / "m"), folder.CONFIG)
+
+
+def test_a_tokenizer_of_another_encoder(invoke, small, tmp_path):
+    other = tmp_path / "other"
+    checkpoint(other, vocab_size=20)
+    invoke("train", "bert", "--train", TRAIN, "-o", tmp_path / "m", "--set", f"pretrained={other}", *ONCE).fails(
+        1, "the encoder knows 20"
+    )
+
+
+def test_all_pieces_of_a_text_count(small):
+    """A text without blanks is one word, of which a tagger would read the beginning alone."""
+    found = folder.read(small)
+    shape, _ = begun(found)
+    long = "the" * 30
+    read = Pieces.load(found, shape, "class").read([long, "a", long], np.array([2, 0, 1]))
+    assert read.lengths.tolist() == [len(read.cut.flat), 0, len(read.cut.flat) - 1]
+    batch = read.batch(np.arange(3))
+    assert int(batch.sizes.max()) <= PLACES
+    assert int((batch.sizes - 2).sum()) == int(read.lengths.sum())
+    recipe = bert.Recipe(pretrained=str(small), head="class")
+    model = Classifier.of_pieces(Pieces.load(found, shape, "class"), shape, ["A", "B"], recipe)
+    alike = model.log_probs(["the" * 20 + "a", "the" * 20 + "to"], np.array([1, 1]))
+    assert not np.allclose(alike[0], alike[1])
+    assert np.allclose(model.log_probs([], np.array([0, 0])), model.log_probs(["the"], np.array([0, 1]))[0])
+
+
 def test_numbers_below_0():
     with pytest.raises(UsageFailure, match="written=-1"):
         bert.Recipe(pretrained="x", written=-1).check()
+    with pytest.raises(UsageFailure, match="pool=ends"):
+        bert.Recipe(pretrained="x", pool="ends").check()
 
 
 def test_minilm():

@@ -151,8 +151,10 @@ def test_bad_models(invoke, trained, tmp_path):
         (["transformer", "--src", "{en}", "--tgt", "{de}", "--dev", "9%", "--dev-src", "{en}", "--dev-tgt", "{de}"], "one of them"),
         (["transformer", "--src", "{en}", "--src", "{en}", "--tgt", "{de}"], "2 files of sources and 1 of targets"),
         (["seq2seq", "--src", "{en}", "--tgt", "{de}", "--set", "attention=lung"], "attention=lung: no such attention"),
+        (["transformer", "--src", "{en}", "--tgt", "{de}", "--set", "head=tags"], "head=tags: a translator translates"),
+        (["seq2seq", "--src", "{en}", "--tgt", "{de}", "--set", "head=class"], "head=class: a translator translates"),
     ],
-    ids=["nothing", "one-side", "train", "crf", "dev", "dev-one-side", "dev-twice", "files", "attention"],
+    ids=["nothing", "one-side", "train", "crf", "dev", "dev-one-side", "dev-twice", "files", "attention", "head", "class"],
 )
 def test_bad_commands(invoke, tmp_path, options, said):
     files = {name: tmp_path / name for name in ("en", "de")}

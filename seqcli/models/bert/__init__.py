@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqcli.data.folder import Folder
-from seqcli.errors import UsageFailure
+from seqcli.errors import UsageFailure, nearest
 from seqcli.models.neural.build import load
 from seqcli.models.neural.settings import Neural
 
 __all__ = ["Recipe", "load"]
 
+POOLINGS = ("mean", "max", "first", "last", "attention")
 CARD = """# {name}
 
 BERT's encoder: {layers} layers of {size}, {pieces} pieces, a Hugging Face folder.
@@ -35,7 +36,7 @@ class Recipe(Neural):
     pretrained: str = ""  # a model folder whose encoder learning begins with
     written: int = 32  # numbers of a vector for how a word is written (in capitals, with a digit …), of it and its neighbours; 0: none
     hidden: int = 256  # of a layer between encoder and head; 0: none
-    pool: str = "mean"  # class: of the words' states; last, max, mean, first or attention
+    pool: str = "mean"  # class: of the states of all pieces; or last, max, first, attention
     dropout: float = 0.1
     rate: float = 1e-3
     slow: tuple[str, ...] = ("encoder.*",)
@@ -54,6 +55,8 @@ class Recipe(Neural):
             raise UsageFailure("head=language: bert learns tags and classes", hint="seq train gpt learns what comes next")
         if self.vocab_size or self.lowercase or self.min_count > 1:
             raise UsageFailure("vocab_size, min_count and lowercase have no effect: the words are cut as the encoder knows them")
+        if self.pool not in POOLINGS:
+            raise UsageFailure(f"pool={self.pool}: no such pooling", hint=nearest(self.pool, POOLINGS))
         for name in ("written", "hidden"):
             if getattr(self, name) < 0:
                 raise UsageFailure(f"{name}={getattr(self, name)}: expected a number from 0")

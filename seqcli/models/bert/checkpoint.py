@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -34,6 +35,7 @@ LAYER = {  # parts of a layer, ours and theirs
 }
 INPUTS = tuple(f"attention.self.{name}" for name in ("query", "key", "value"))
 EMBEDDINGS = {"words": "word_embeddings", "places": "position_embeddings", "kinds": "token_type_embeddings"}
+LEAST = {"places": 2}  # a row has a beginning and an end
 OLD = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}  # as TensorFlow calls them
 
 
@@ -56,25 +58,39 @@ class Shape:
         """From a config.json of theirs.
 
         Raises:
-            Failure: a number that is none, or cannot be; an activation that does not run here.
+            Failure: a number that is none, or cannot be; something that does not run here.
         """
+        if (said.get("position_embedding_type") or "absolute") != "absolute":
+            raise Failure(f"{CONFIG}: position_embedding_type is {said['position_embedding_type']!r}: only absolute ones run here")
+        if said.get("is_decoder"):
+            raise Failure(f"{CONFIG}: is_decoder is {said['is_decoder']!r}: only encoders run here, which look both ways")
         chosen = {ours: said[theirs] for theirs, ours in OURS.items() if said.get(theirs) is not None}
-        for each in fields(cls):
-            value = chosen.get(each.name, each.default)
-            if each.type == "str":
-                if value not in ACTIVATIONS:
-                    raise Failure(
-                        f"{CONFIG}: hidden_act is {value!r}, which does not run here", hint=f"known: {', '.join(ACTIVATIONS)}"
-                    )
-                chosen[each.name] = ACTIVATIONS[value]
-            elif type(value) not in ((int, float) if each.type == "float" else (int,)) or value <= 0:
-                theirs = next(name for name, ours in OURS.items() if ours == each.name)
-                raise Failure(f"{CONFIG}: {theirs} is {value!r}, expected a number above 0")
-        found = cls(**chosen)
+        known = chosen.get("activation", "gelu")
+        if not isinstance(known, str) or known not in ACTIVATIONS:
+            raise Failure(f"{CONFIG}: hidden_act is {known!r}, which does not run here", hint=f"known: {', '.join(ACTIVATIONS)}")
+        return cls.read({**chosen, "activation": ACTIVATIONS[known]}, {ours: theirs for theirs, ours in OURS.items()})
+
+    @classmethod
+    def read(cls, said: Any, names: Mapping[str, str] | None = None) -> Shape:
+        """From a mapping of the fields, which an error calls by their `names`.
+
+        Raises:
+            Failure: it is no such mapping; a number that is none, or cannot be.
+        """
+        kinds = {each.name: (int, float) if each.type == "float" else (int,) for each in fields(cls) if each.type != "str"}
+        if not isinstance(said, dict) or not said.keys() <= {*kinds, "activation"}:
+            raise Failure(f"{CONFIG}: the encoder's shape is {said!r}, expected {', '.join((*kinds, 'activation'))}")
+        for name, value in said.items():
+            if name in kinds and (type(value) not in kinds[name] or not LEAST.get(name, 0) < value < math.inf):
+                least = LEAST.get(name, 0)
+                raise Failure(f"{CONFIG}: {(names or {}).get(name, name)} is {value!r}, expected a number above {least}")
+        found = cls(**said)
+        if found.activation not in ACTIVATIONS.values():
+            raise Failure(
+                f"{CONFIG}: activation is {found.activation!r}", hint=f"known: {', '.join(dict.fromkeys(ACTIVATIONS.values()))}"
+            )
         if found.size % found.heads:
             raise Failure(f"{CONFIG}: hidden_size is {found.size}, which {found.heads} heads do not divide")
-        if said.get("position_embedding_type", "absolute") != "absolute":
-            raise Failure(f"{CONFIG}: position_embedding_type is {said['position_embedding_type']!r}: only absolute ones run here")
         return found
 
 
@@ -118,11 +134,11 @@ def begun(found: Folder) -> tuple[Shape, dict[str, AnyArray]]:
     Raises:
         Failure: it holds none, or the tensors do not fit the configuration.
     """
-    if "others" in found.parameters and found.config["model"] == "bert":
+    if found.config["model"] == "bert" and "others" in found.parameters:
         shape = Shape.of(found.parameters["others"])
         return shape, renamed(found.tensors, shape)
-    if "encoder" not in found.parameters:
+    if not isinstance(found.parameters, dict) or "encoder" not in found.parameters:
         raise Failure(f"{found.path} holds no encoder of BERT's kind, but {found.config['model']}")
     prefix = "encoder."
     tensors = {name.removeprefix(prefix): tensor for name, tensor in found.tensors.items() if name.startswith(prefix)}
-    return Shape(**found.parameters["encoder"]), tensors
+    return Shape.read(found.parameters["encoder"]), tensors

@@ -1,7 +1,7 @@
 """Sentences of words as the pieces of a WordPiece vocabulary, from which BERT reads them, and how each word is written.
 
 A sentence is a row of pieces, [CLS] before and [SEP] after it; one that has more than fit is cut between words into several rows. A
-word's state is that of its first piece (Devlin et al. 2019, section 5.3).
+word's state is that of its first piece (Devlin et al. 2019, section 5.3). Of a text that gets one label as a whole all pieces count.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from seqcli.text.subword.open import TOKENIZER, open_folder
 
 if TYPE_CHECKING:
     from seqcli.data.folder import Folder
+    from seqcli.models.bert.checkpoint import Shape
 
 BEGIN, END = "[CLS]", "[SEP]"
-MOST = 16  # pieces of a word that are read: a link has hundreds
+MOST = 16  # pieces of a tagged word that are read: a link has hundreds
 WRITTEN = ("", "lower", "upper", "title", "digit", "other")  # how a word is written; nothing is no word
 
 
@@ -50,13 +51,14 @@ class Pieces:
 
     tokenizer: Library
     places: int  # pieces of a row, at most
+    each: bool = False  # whether every piece is a word of its own
 
     @classmethod
-    def load(cls, found: Folder, places: int) -> Pieces:
-        """From a folder, ours or Hugging Face's.
+    def load(cls, found: Folder, shape: Shape, head: str) -> Pieces:
+        """From a folder, ours or Hugging Face's, for a head of some kind.
 
         Raises:
-            Failure: there is no tokenizer in it, or it is not BERT's.
+            Failure: there is no tokenizer in it, it is not BERT's, or not that of the encoder.
         """
         tokenizer = open_folder(found.path)
         if not isinstance(tokenizer, Library) or tokenizer.kind != "wordpiece":
@@ -64,7 +66,9 @@ class Pieces:
         for piece in (BEGIN, END):
             if tokenizer.tokenizer.token_to_id(piece) is None:
                 raise Failure(f"{found.path}: the tokenizer has no piece {piece}")
-        return cls(tokenizer, places)
+        if len(tokenizer.vocabulary) > shape.pieces:
+            raise Failure(f"{found.path}: the tokenizer has {len(tokenizer.vocabulary)} pieces, the encoder knows {shape.pieces}")
+        return cls(tokenizer, shape.places, head == "class")
 
     def tensors(self) -> dict[str, AnyArray]:
         """None: see `files`."""
@@ -85,10 +89,13 @@ class Pieces:
         distinct: dict[str, int] = {}
         types = np.fromiter((distinct.setdefault(token, len(distinct)) for token in tokens), np.int64, len(tokens))
         unknown = [self.tokenizer.unknown or 0]
-        most = min(MOST, self.places - 2)
-        cut = [(ids or unknown)[:most] for ids in self.tokenizer.encode(list(distinct))]
+        most = None if self.each else min(MOST, self.places - 2)
+        cut = Cut.of([(ids or unknown)[:most] for ids in self.tokenizer.encode(list(distinct))])
         written = np.array([way(word) for word in distinct], dtype=np.int64)
-        return PieceSentences(types, lengths, Cut.of(cut), written, self.places, self.ends)
+        if self.each:
+            types, lengths = cut.places(types), segment_sums(cut.sizes[types], lengths)
+            cut, written = Cut(cut.flat, np.ones_like(cut.flat), np.arange(len(cut.flat))), np.repeat(written, cut.sizes)
+        return PieceSentences(types, lengths, cut, written, self.places, self.ends)
 
 
 class Cut(NamedTuple):
@@ -103,6 +110,23 @@ class Cut(NamedTuple):
         """From the ids of each."""
         sizes = np.array([len(ids) for ids in words], dtype=np.int64)
         return cls(np.array([number for ids in words for number in ids], dtype=np.int64), sizes, np.cumsum(sizes) - sizes)
+
+    def places(self, types: IntArray) -> IntArray:
+        """Where in `flat` the pieces of words stand, end to end."""
+        sizes = self.sizes[types]
+        return np.repeat(self.starts[types] - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
+
+
+def segment_sums(values: IntArray, lengths: IntArray) -> IntArray:
+    """Sums of so many values each.
+
+    >>> segment_sums(np.array([1, 2, 3]), np.array([2, 0, 1])).tolist()
+    [3, 0, 3]
+    """
+    ends = np.cumsum(lengths)
+    total = np.concatenate([[0], np.cumsum(values)])
+    found: IntArray = total[ends] - total[ends - lengths]
+    return found
 
 
 @dataclass(frozen=True)
@@ -134,7 +158,7 @@ class PieceSentences:
         before = np.cumsum(sizes) - sizes
         column = 1 + before - before[fresh][row]  # (N,) behind [CLS]
         filled = np.bincount(row, weights=sizes).astype(np.int64) + 2  # (R,)
-        pieces = np.zeros((len(filled), int(filled.max(initial=0))), dtype=np.int64)
+        pieces = np.zeros((len(filled), int(filled.max(initial=2))), dtype=np.int64)
         pieces[:, 0], pieces[np.arange(len(filled)), filled - 1] = self.around
         within = np.arange(int(sizes.sum())) - np.repeat(before, sizes)
         pieces[np.repeat(row, sizes), np.repeat(column, sizes) + within] = self.cut.flat[
@@ -153,8 +177,7 @@ def begins(sizes: IntArray, lengths: IntArray, most: int) -> BoolArray:
     ends = np.cumsum(lengths)
     fresh = np.zeros(len(sizes), dtype=bool)
     fresh[(ends - lengths)[lengths > 0]] = True
-    whole = np.diff(np.concatenate([[0], np.cumsum(sizes)])[np.concatenate([[0], ends])])  # pieces of each sentence
-    for sentence in np.flatnonzero(whole > most).tolist():
+    for sentence in np.flatnonzero(segment_sums(sizes, lengths) > most).tolist():
         used = 0
         for word in range(int(ends[sentence] - lengths[sentence]), int(ends[sentence])):
             used += int(sizes[word])

@@ -112,8 +112,10 @@ class Translation(Training, Units):
     weight_decay: float = 0.0
 
     def check(self) -> None:
-        """Raises UsageFailure: see `Training.check`; a number out of its range, texts that are not lines."""
+        """Raises UsageFailure: see `Training.check`; another head, a number out of its range, texts that are not lines."""
         super().check()
+        if self.head != "translation":
+            raise UsageFailure(f"head={self.head}: a translator translates", hint="seq train lstm learns tags and classes")
         if self.record != "line":
             raise UsageFailure(f"record={self.record}: translations are learned line by line", hint="--set record=line")
         for name in ("dropout", "word_dropout", "smoothing"):

@@ -132,8 +132,8 @@ class Neural:
         if "encoder" in found.parameters:
             from seqcli.models.bert.checkpoint import Shape
 
-            shape = Shape(**found.parameters["encoder"])
-            model = cls.of_pieces(Pieces.load(found, shape.places), shape, labels, recipe)
+            shape = Shape.read(found.parameters["encoder"])
+            model = cls.of_pieces(Pieces.load(found, shape, recipe.head), shape, labels, recipe)
         else:
             model = cls.of_words(Features.load(found.tensors, recipe.lowercase), labels, recipe)
         load_weights(model.network, found.tensors)
