@@ -72,3 +72,5 @@ def test_a_recipe_names_its_silver(invoke, recipe, tmp_path):
 def test_silver_is_for_the_crf(invoke, recipe, tmp_path):
     recipe.write_text(recipe.read_text().replace('"crf"', '"hmm"').partition("[settings]")[0])
     invoke("train", recipe, "-o", tmp_path / "model").fails(2, "silver of a recipe is not for hmm", "it is for crf")
+    alone = ("train", "crf", "--train", GOLD, "-o", tmp_path / "model", "-q", "--set", "gold=2")
+    invoke(*alone).fails(2, "gold=2: there is no silver", 'silver = ["FILE"] in a recipe')

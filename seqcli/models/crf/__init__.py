@@ -23,7 +23,7 @@ import numpy as np
 from seqcli.data import folder as folders
 from seqcli.data.examples import AnyArray, Batch, FloatArray, IntArray, Tagging
 from seqcli.data.folder import Folder, take
-from seqcli.errors import Failure
+from seqcli.errors import Failure, UsageFailure
 from seqcli.models import clusters
 from seqcli.models.clusters import Clusters
 from seqcli.models.crf import corpus as corpora
@@ -217,11 +217,16 @@ def train(train: Batch, _dev: Batch | None, recipe: Recipe, report: Callable[[st
 
     Raises:
         Failure: no sentence, one tag only, or no such cluster model.
+        UsageFailure: gold counts more than silver, and there is none.
     """
     import torch
 
     from seqcli.models.crf.learner import Bags, FeatureCRF, Schedule, fit
 
+    if recipe.gold > 1 and not silver:
+        raise UsageFailure(
+            f"gold={recipe.gold}: there is no silver that the treebank could count more than", hint='silver = ["FILE"] in a recipe'
+        )
     whole = Batch.concatenated([train] * recipe.gold + [silver]) if silver else train
     labels, gold, allowed = partial.read(whole.tags)
     word_classes = read_clusters(recipe.clusters)
