@@ -36,11 +36,11 @@ STYLE: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
 class Verbs(TyperGroup):
     """Imports a verb when it is called, and none to list them."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (click gives it)
         """The verbs in the order of the help."""
         return list(VERBS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  (click gives it)
         """The verb's command: `seqcli.verbs.NAME.NAME` is a function, or a Typer application of its own."""
         if cmd_name not in VERBS:
             raise UsageFailure(f"no verb is called {cmd_name!r}", hint=nearest(cmd_name, VERBS))
@@ -50,7 +50,7 @@ class Verbs(TyperGroup):
             verb.command(cmd_name)(function)
         return get_command(verb)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  (click gives it)
         """The verbs, one line each."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
@@ -156,7 +156,7 @@ def silence() -> None:
 def prepare_streams() -> bool:
     """UTF-8 whatever the locale says; False if there is no standard output. What the caller has closed is None."""
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (open as long as the process)
     if sys.stdout is None:
         sys.stderr.write("seq: standard output is closed\n")
         return False

@@ -73,7 +73,7 @@ def log_likelihood(emission: Tensor, lengths: IntArray, tags: Tensor, transition
     score = score.index_add(0, first, initial[tags[first]]).index_add(0, last, final[tags[last]])
     sequence = torch.as_tensor(np.repeat(np.arange(len(lengths)), lengths), device=tags.device)
     gold = torch.zeros(len(lengths), dtype=score.dtype, device=score.device).index_add(0, sequence, score)
-    log_z: Tensor = LogPartition.apply(lengths, emission, transition, initial, final)  # type: ignore[no-untyped-call]
+    log_z: Tensor = LogPartition.apply(lengths, emission, transition, initial, final)  # type: ignore[no-untyped-call]  # torch's own is untyped
     return gold - log_z
 
 
@@ -88,6 +88,6 @@ def partial_log_likelihood(
         allowed: (N, K), a tag or more in each row. The rest as in `log_likelihood`.
     """
     held = emission + torch.where(allowed, 0.0, FADED)
-    some: Tensor = LogPartition.apply(lengths, held, transition, initial, final)  # type: ignore[no-untyped-call]
-    log_z: Tensor = LogPartition.apply(lengths, emission, transition, initial, final)  # type: ignore[no-untyped-call]
+    some: Tensor = LogPartition.apply(lengths, held, transition, initial, final)  # type: ignore[no-untyped-call]  # torch's own is untyped
+    log_z: Tensor = LogPartition.apply(lengths, emission, transition, initial, final)  # type: ignore[no-untyped-call]  # torch's own is untyped
     return some - log_z

@@ -84,7 +84,7 @@ class Linear(nn.Linear):
             y = y.view(*x.shape[:-1], end - start)
             return ACTIVATIONS[activation].function(y) if activation else y
         name, algorithm = ACTIVATIONS[activation][1:] if activation else ("none", "")
-        return torch.ops.mkldnn._linear_pointwise(x, found, bias, name, [], algorithm)  # type: ignore[no-any-return]
+        return torch.ops.mkldnn._linear_pointwise(x, found, bias, name, [], algorithm)  # type: ignore[no-any-return]  # torch types no ops
 
     def train(self, mode: bool = True) -> Self:
         """As torch's. Weights change in training, and fused optimizers do not count it as a new version: what is packed is dropped."""
@@ -101,7 +101,7 @@ def pack(module: nn.Module) -> None:
 
     Nothing happens off the CPU, in other precisions than float32, and where torch has no oneDNN.
     """
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's own is untyped
         return
     for layer in module.modules():
         if isinstance(layer, Linear) and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32:

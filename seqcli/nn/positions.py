@@ -77,7 +77,13 @@ class Learned(nn.Module):
         """The places there are."""
         return len(self.weight)
 
-    def forward(self, length: int, start: int = 0, skipped: Tensor | None = None, device: torch.device | None = None) -> Tensor:  # noqa: ARG002
+    def forward(
+        self,
+        length: int,
+        start: int = 0,
+        skipped: Tensor | None = None,
+        device: torch.device | None = None,  # noqa: ARG002  (other positions need it)
+    ) -> Tensor:
         """(length, D), or (B, length, D) with `skipped`.
 
         Raises:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqcli.data.examples import AnyArray, BoolArray, IntArray
 from seqcli.errors import Failure
-from seqcli.models.neural.words import Sentences, padded
+from seqcli.models.neural.words import Sentences, numbered, padded
 from seqcli.text.subword.library import Library
 from seqcli.text.subword.open import TOKENIZER, open_folder
 
@@ -86,11 +86,10 @@ class Pieces:
 
     def read(self, tokens: Sequence[str], lengths: IntArray) -> PieceSentences:
         """Sentences end to end as numbers."""
-        distinct: dict[str, int] = {}
-        types = np.fromiter((distinct.setdefault(token, len(distinct)) for token in tokens), np.int64, len(tokens))
+        types, distinct = numbered(tokens)
         unknown = [self.tokenizer.unknown or 0]
         most = None if self.each else min(MOST, self.places - 2)
-        cut = Cut.of([(ids or unknown)[:most] for ids in self.tokenizer.encode(list(distinct))])
+        cut = Cut.of([(ids or unknown)[:most] for ids in self.tokenizer.encode(distinct)])
         written = np.array([way(word) for word in distinct], dtype=np.int64)
         if self.each:
             types, lengths = cut.places(types), segment_sums(cut.sizes[types], lengths)
@@ -161,9 +160,7 @@ class PieceSentences:
         pieces = np.zeros((len(filled), int(filled.max(initial=2))), dtype=np.int64)
         pieces[:, 0], pieces[np.arange(len(filled)), filled - 1] = self.around
         within = np.arange(int(sizes.sum())) - np.repeat(before, sizes)
-        pieces[np.repeat(row, sizes), np.repeat(column, sizes) + within] = self.cut.flat[
-            np.repeat(self.cut.starts[types], sizes) + within
-        ]
+        pieces[np.repeat(row, sizes), np.repeat(column, sizes) + within] = self.cut.flat[self.cut.places(types)]
         parts = (pieces, filled, *(padded(each, lengths) for each in (row, column, self.written[types])), lengths)
         return PaddedPieces(*(torch.from_numpy(each) for each in parts))
 

@@ -89,9 +89,8 @@ class Features:
         ready = None if self.ready is None else self.ready.ids(tokens)
         if self.characters is None:
             return Sentences(self.words.ids(tokens), lengths, ready)
-        distinct: dict[str, int] = {}
-        types = np.fromiter((distinct.setdefault(token, len(distinct)) for token in tokens), np.int64, len(tokens))
-        return Sentences(self.words.ids(tokens), lengths, ready, types, self.spelled(list(distinct)))
+        types, distinct = numbered(tokens)
+        return Sentences(self.words.ids(tokens), lengths, ready, types, self.spelled(distinct))
 
     def spelled(self, words: Sequence[str]) -> AnyArray:
         """The characters of words, (U, C); 0 after the last, 1 for one that is unknown."""
@@ -133,6 +132,18 @@ class Sentences:
         spelling = spelling[:, : max(1, int((spelling > 0).any(axis=0).sum()))]
         which = padded(which, lengths)
         return Padded(words, torch.from_numpy(lengths), ready, torch.from_numpy(spelling), torch.from_numpy(which))
+
+
+def numbered(tokens: Sequence[str]) -> tuple[IntArray, list[str]]:
+    """The distinct words, and which of them stands at each place.
+
+    >>> types, distinct = numbered(["a", "b", "a"])
+    >>> types.tolist(), distinct
+    ([0, 1, 0], ['a', 'b'])
+    """
+    distinct: dict[str, int] = {}
+    types = np.fromiter((distinct.setdefault(token, len(distinct)) for token in tokens), np.int64, len(tokens))
+    return types, list(distinct)
 
 
 def padded(values: IntArray, lengths: IntArray) -> IntArray:
